@@ -1,0 +1,87 @@
+"""One call as it stands: its phase and its legs. Only router.call moves it on. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from router.model import Decision, HangupBy, Outcome, Plan, Result, Route, Target
+
+
+class Phase(StrEnum):
+    HUNTING = "hunting"
+    CONNECTING = "connecting"
+    TALKING = "talking"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One attempt: a channel towards one person over one trunk. Times are on the steady clock."""
+
+    id: str
+    seq: int
+    target: Target
+    route: Route
+    started_at: float
+    unsure: bool = False
+    """The link broke while it was being dialled: it may never have existed."""
+    ringing_at: float | None = None
+    answered_at: float | None = None
+    accepted_at: float | None = None
+    ended_at: float | None = None
+    result: Result | None = None
+    cause: int | None = None
+    sip_status: int | None = None
+    gone: bool = False
+    """Asterisk has said that the channel no longer exists."""
+
+    @property
+    def live(self) -> bool:
+        return self.ended_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One inbound call. Times are on the steady clock; `epoch` is the Unix time of `started_at`."""
+
+    id: str
+    decision: Decision
+    channel: str
+    started_at: float
+    epoch: float
+    config_version: str
+    node: str
+    phase: Phase = Phase.HUNTING
+    step: int = -1
+    """Index into the plan's steps; -1 before the first."""
+    legs: tuple[Leg, ...] = ()
+    answered_at: float | None = None
+    ended_at: float | None = None
+    outcome: Outcome | None = None
+    hangup_by: HangupBy | None = None
+    cause: int | None = None
+    caller_gone: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Nothing of this call is left in Asterisk."""
+        return self.phase is Phase.ENDED and self.caller_gone and all(leg.gone for leg in self.legs)
+
+    @property
+    def winner(self) -> Leg | None:
+        """The leg that a human accepted and that is still there."""
+        return next((leg for leg in self.legs if leg.live and leg.accepted_at is not None), None)
+
+    @property
+    def live_legs(self) -> tuple[Leg, ...]:
+        return tuple(leg for leg in self.legs if leg.live)
+
+    def leg(self, leg_id: str) -> Leg | None:
+        return next((leg for leg in self.legs if leg.id == leg_id), None)
+
+    @property
+    def plan(self) -> Plan:
+        """The hunt; a refused call has none and never asks."""
+        assert self.decision.plan is not None  # noqa: S101 - begin() ends a call without a plan at once
+        return self.decision.plan

@@ -1,0 +1,407 @@
+"""The state machine of one call, case by case."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.events import (
+    CallerLeft,
+    Connect,
+    Connected,
+    Disconnect,
+    Event,
+    Failed,
+    Failure,
+    Found,
+    HangUpCaller,
+    HangUpLeg,
+    LegDown,
+    LegRinging,
+    LegUp,
+    Originate,
+    Save,
+    Stage,
+    StartTimer,
+    StopTimer,
+    Timer,
+    TimerFired,
+)
+from router.model import HangupBy, Outcome, Result
+from router.state import Phase
+from tests.calls import Driver, leg_id, plan
+
+ONE, TWO, THREE = leg_id(1), leg_id(2), leg_id(3)
+
+
+def dialled(seq: int, name: str, trunk: str = "main", timeout: float = 25.0) -> Originate:
+    return Originate(leg_id(seq), f"PJSIP/{name}@{trunk}", "+33184801001", timeout)
+
+
+def talking(hunt: Driver) -> Driver:
+    hunt.take(LegRinging(101.0, ONE), LegUp(105.0, ONE), Connected(105.1, ONE))
+    assert hunt.call.phase is Phase.TALKING
+    return hunt
+
+
+def results(hunt: Driver) -> list[Result | None]:
+    return [leg.result for leg in hunt.call.legs]
+
+
+def found(
+    *, caller: bool = True, ringing: tuple[str, ...] = (), up: tuple[str, ...] = (), bridged: tuple[str, ...] = ()
+) -> Found:
+    return Found(150.0, caller, frozenset(ringing), frozenset(up), frozenset(bridged))
+
+
+# --- Arrival ----------------------------------------------------------------------------------------------
+
+
+def test_a_call_is_written_before_anybody_is_dialled_and_waits_no_longer_than_max_wait() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    assert hunt.commands == [
+        Save(Stage.OPENED),
+        StartTimer(Timer.MAX_WAIT, 60.0),
+        dialled(1, "alice"),
+        StartTimer(Timer.RING, 20.0),
+    ]
+
+
+def test_a_step_rings_its_people_together() -> None:
+    hunt = Driver(plan("alice bob"))
+    assert [command for command in hunt.commands if isinstance(command, Originate)] == [
+        dialled(1, "alice"),
+        dialled(2, "bob"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [(Outcome.CLOSED, "no_answer"), (Outcome.UNREACHABLE, "congestion"), (Outcome.BLOCKED, "busy")],
+)
+def test_a_refused_call_has_its_row_and_its_end_at_once(refused: Outcome, reason: str) -> None:
+    hunt = Driver(None, refused)
+    assert hunt.commands[0] == Save(Stage.OPENED)
+    assert HangUpCaller(reason) in hunt.commands
+    assert hunt.commands[-1] == Save(Stage.ENDED)
+    assert (hunt.call.outcome, hunt.call.hangup_by, hunt.call.legs) == (refused, HangupBy.ROUTER, ())
+
+
+def test_a_call_taken_over_from_an_earlier_run_does_not_use_its_leg_ids_again() -> None:
+    hunt = Driver(plan("alice bob", "carol"), first_seq=3)
+    assert [leg.id for leg in hunt.call.legs] == [leg_id(3), leg_id(4)]
+    hunt.take(TimerFired(120.0, Timer.RING))
+    assert hunt.call.legs[-1].id == leg_id(5)
+
+
+# --- Somebody takes it ------------------------------------------------------------------------------------
+
+
+def test_the_caller_is_answered_only_when_a_leg_is_up() -> None:
+    hunt = Driver(plan("alice"))
+    assert hunt.take(LegRinging(101.0, ONE)) == ()
+    assert hunt.take(LegUp(105.0, ONE)) == (Connect(ONE), StopTimer(Timer.RING), StopTimer(Timer.MAX_WAIT))
+    assert hunt.call.answered_at is None
+    assert hunt.take(Connected(105.1, ONE)) == (Save(Stage.ANSWERED),)
+    assert (hunt.call.phase, hunt.call.answered_at) == (Phase.TALKING, 105.0)
+
+
+def test_the_first_of_two_wins_and_the_other_stops_ringing() -> None:
+    hunt = Driver(plan("alice bob"))
+    hunt.take(LegUp(105.0, TWO))
+    assert hunt.told(HangUpLeg) == [HangUpLeg(ONE)]
+    assert results(hunt) == [Result.CANCELLED, Result.ACCEPTED]
+    assert hunt.take(LegUp(105.01, ONE)) == (HangUpLeg(ONE),), "an answer that came too late is not a second winner"
+    assert results(hunt) == [Result.CANCELLED, Result.ACCEPTED]
+
+
+def test_the_salesperson_hangs_up() -> None:
+    hunt = talking(Driver(plan("alice")))
+    hunt.take(LegDown(130.0, ONE, cause=16))
+    assert hunt.last == (HangUpCaller("normal"), Disconnect(), Save(Stage.ENDED))
+    assert (hunt.call.outcome, hunt.call.hangup_by, hunt.call.cause) == (Outcome.ANSWERED, HangupBy.SALESPERSON, 16)
+    assert (results(hunt), hunt.call.legs[0].ended_at) == ([Result.ACCEPTED], 130.0)
+
+
+def test_the_caller_hangs_up() -> None:
+    hunt = talking(Driver(plan("alice")))
+    hunt.take(CallerLeft(130.0, 16))
+    assert hunt.last == (HangUpLeg(ONE), Disconnect(), Save(Stage.ENDED))
+    assert (hunt.call.outcome, hunt.call.hangup_by) == (Outcome.ANSWERED, HangupBy.CALLER)
+    assert results(hunt) == [Result.ACCEPTED]
+
+
+def test_a_call_is_settled_when_every_channel_is_gone() -> None:
+    hunt = talking(Driver(plan("alice bob")))
+    hunt.take(CallerLeft(130.0))
+    assert not hunt.call.settled
+    hunt.take(LegDown(130.1, ONE))
+    assert not hunt.call.settled
+    hunt.take(LegDown(130.2, TWO))
+    assert hunt.call.settled
+
+
+def test_a_phone_that_answers_and_drops_at_once_does_not_end_the_hunt() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    hunt.take(LegUp(105.0, ONE), LegDown(105.05, ONE, cause=16))
+    assert hunt.last[-4:] == (
+        Disconnect(),
+        StartTimer(Timer.MAX_WAIT, 54.95),
+        dialled(2, "bob"),
+        StartTimer(Timer.RING, 20.0),
+    )
+    assert (hunt.call.phase, results(hunt)) == (Phase.HUNTING, [Result.NOT_ACCEPTED, None])
+
+
+# --- Nobody takes it --------------------------------------------------------------------------------------
+
+
+def test_rung_out_the_next_person_rings() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    hunt.take(LegRinging(101.0, ONE), TimerFired(120.0, Timer.RING))
+    assert hunt.last == (HangUpLeg(ONE), dialled(2, "bob"), StartTimer(Timer.RING, 20.0))
+    assert results(hunt) == [Result.NO_ANSWER, None]
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "outcome"),
+    [
+        (486, Result.BUSY, Outcome.BUSY),
+        (603, Result.DECLINED, Outcome.BUSY),
+        (480, Result.NO_ANSWER, Outcome.NO_ANSWER),
+        (404, Result.UNREACHABLE, Outcome.UNREACHABLE),
+        (503, Result.UNREACHABLE, Outcome.UNREACHABLE),
+    ],
+)
+def test_refused_by_everybody_the_call_ends_as_they_refused(status: int, result: Result, outcome: Outcome) -> None:
+    hunt = Driver(plan("alice", "bob"))
+    hunt.take(LegDown(101.0, ONE, sip_status=status))
+    assert hunt.told(Originate) == [dialled(2, "bob")]
+    hunt.take(LegDown(102.0, TWO, sip_status=status))
+    assert results(hunt) == [result, result]
+    assert (hunt.call.outcome, hunt.call.hangup_by) == (outcome, HangupBy.ROUTER)
+    assert hunt.last[-1] == Save(Stage.ENDED)
+
+
+def test_one_refusal_of_two_waits_for_the_other() -> None:
+    hunt = Driver(plan("alice bob", "carol"))
+    assert hunt.take(LegDown(101.0, ONE, sip_status=486)) == ()
+    hunt.take(LegDown(102.0, TWO, sip_status=486))
+    assert hunt.told(Originate) == [dialled(3, "carol")]
+
+
+def test_the_next_trunk_is_tried_only_for_a_person_that_was_not_reached() -> None:
+    hunt = Driver(plan("alice", trunks=("main", "backup")))
+    hunt.take(LegDown(101.0, ONE, sip_status=503))
+    assert hunt.last == (dialled(2, "alice", "backup"),)
+    hunt.take(LegDown(102.0, TWO, sip_status=486))
+    assert hunt.call.outcome is Outcome.BUSY
+    assert [leg.route.trunk for leg in hunt.call.legs] == ["main", "backup"]
+
+
+def test_a_leg_that_cannot_be_created_goes_to_the_next_trunk() -> None:
+    hunt = Driver(plan("alice", trunks=("main", "backup")))
+    first = hunt.commands[2]
+    hunt.take(Failed(100.1, first, Failure.NOT_PLACED))
+    assert hunt.last == (dialled(2, "alice", "backup"),)
+    assert hunt.call.legs[0].gone
+
+
+def test_max_wait_ends_the_hunt_whoever_still_rings() -> None:
+    hunt = Driver(plan("alice bob", "carol"))
+    hunt.take(LegRinging(101.0, ONE), LegRinging(101.0, TWO), TimerFired(160.0, Timer.MAX_WAIT))
+    assert hunt.told(HangUpLeg) == [HangUpLeg(ONE), HangUpLeg(TWO)]
+    assert (hunt.call.outcome, results(hunt)) == (Outcome.NO_ANSWER, [Result.NO_ANSWER, Result.NO_ANSWER])
+
+
+def test_the_caller_leaves_while_it_rings() -> None:
+    hunt = Driver(plan("alice bob"))
+    hunt.take(CallerLeft(103.0, 16))
+    assert hunt.last == (
+        HangUpLeg(ONE),
+        HangUpLeg(TWO),
+        StopTimer(Timer.RING),
+        StopTimer(Timer.MAX_WAIT),
+        Save(Stage.ENDED),
+    )
+    assert (hunt.call.outcome, hunt.call.hangup_by) == (Outcome.ABANDONED, HangupBy.CALLER)
+    assert results(hunt) == [Result.CANCELLED, Result.CANCELLED]
+
+
+def test_the_caller_leaves_between_the_answer_and_the_bridge() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(LegUp(105.0, ONE), CallerLeft(105.01))
+    assert (hunt.call.outcome, results(hunt)) == (Outcome.ABANDONED, [Result.CANCELLED])
+    assert HangUpLeg(ONE) in hunt.last
+    assert hunt.take(Connected(105.02, ONE)) == ()
+
+
+# --- What goes wrong --------------------------------------------------------------------------------------
+
+
+def test_an_originate_that_finds_the_caller_gone_rings_nobody_else() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    assert hunt.take(Failed(100.1, hunt.commands[2], Failure.GONE)) == ()
+    hunt.take(CallerLeft(100.2))
+    assert (hunt.call.outcome, results(hunt), hunt.call.settled) == (Outcome.ABANDONED, [Result.CANCELLED], True)
+
+
+def test_an_originate_without_an_answer_is_hung_up_and_the_next_person_rings() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    hunt.take(Failed(105.0, hunt.commands[2], Failure.ERROR))
+    assert hunt.last[:2] == (HangUpLeg(ONE), dialled(2, "bob"))
+    assert results(hunt) == [Result.FAILED, None]
+
+
+def test_a_leg_that_a_broken_link_may_have_swallowed_counts_as_our_fault() -> None:
+    hunt = Driver(plan("alice"))
+    assert hunt.take(Failed(100.1, hunt.commands[2], Failure.LINK)) == ()
+    hunt.take(TimerFired(120.0, Timer.RING))
+    assert (results(hunt), hunt.call.outcome) == ([Result.FAILED], Outcome.FAILED)
+
+
+def test_when_the_link_comes_back_and_the_leg_rings_it_was_dialled_once() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(Failed(100.1, hunt.commands[2], Failure.LINK))
+    assert hunt.take(found(ringing=(ONE,))) == ()
+    assert hunt.take(LegUp(151.0, ONE))[0] == Connect(ONE)
+
+
+def test_a_bridge_that_is_refused_ends_the_call_as_failed() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(LegUp(105.0, ONE), Failed(105.1, Connect(ONE), Failure.ERROR))
+    assert hunt.call.outcome is Outcome.FAILED
+    assert {HangUpLeg(ONE), HangUpCaller("congestion"), Disconnect()} <= set(hunt.last)
+
+
+@pytest.mark.parametrize("failure", [Failure.GONE, Failure.LINK])
+def test_a_bridge_that_met_a_hang_up_or_a_broken_link_waits_for_the_truth(failure: Failure) -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(LegUp(105.0, ONE))
+    assert hunt.take(Failed(105.1, Connect(ONE), failure)) == ()
+    assert hunt.call.phase is Phase.CONNECTING
+
+
+def test_hanging_up_what_is_gone_settles_the_call() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(TimerFired(120.0, Timer.RING))
+    hunt.take(Failed(120.1, HangUpLeg(ONE), Failure.GONE), Failed(120.1, HangUpCaller("no_answer"), Failure.GONE))
+    assert hunt.call.settled
+
+
+def test_a_late_failure_of_an_ended_leg_says_whether_it_ever_was() -> None:
+    hunt = Driver(plan("alice"))
+    originate = hunt.commands[2]
+    hunt.take(CallerLeft(100.1), Failed(100.2, originate, Failure.ERROR))
+    assert not hunt.call.legs[0].gone
+    hunt.take(Failed(100.3, originate, Failure.NOT_PLACED))
+    assert hunt.call.legs[0].gone
+
+
+# --- After the link was away ------------------------------------------------------------------------------
+
+
+def test_found_as_it_was_changes_nothing() -> None:
+    hunt = talking(Driver(plan("alice")))
+    assert hunt.take(found(up=(ONE,), bridged=(ONE,))) == ()
+    hunt = Driver(plan("alice"))
+    assert hunt.take(found(ringing=(ONE,))) == ()
+
+
+def test_the_caller_left_meanwhile_and_the_phone_stops() -> None:
+    hunt = Driver(plan("alice"))
+    assert HangUpLeg(ONE) in hunt.take(found(caller=False, ringing=(ONE,)))
+    assert hunt.call.outcome is Outcome.ABANDONED
+
+
+def test_the_leg_was_answered_meanwhile() -> None:
+    hunt = Driver(plan("alice"))
+    assert hunt.take(found(up=(ONE,)))[0] == Connect(ONE)
+
+
+def test_the_leg_ended_meanwhile_and_nobody_knows_how() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    hunt.take(found())
+    assert (results(hunt), hunt.told(Originate)) == ([Result.FAILED, None], [dialled(2, "bob")])
+
+
+def test_the_salesperson_left_meanwhile() -> None:
+    hunt = talking(Driver(plan("alice")))
+    hunt.take(found())
+    assert (hunt.call.outcome, results(hunt)) == (Outcome.ANSWERED, [Result.ACCEPTED])
+    assert HangUpCaller("normal") in hunt.last
+
+
+def test_accepted_but_not_bridged_is_bridged_again() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(LegUp(105.0, ONE), Failed(105.1, Connect(ONE), Failure.LINK))
+    assert hunt.take(found(up=(ONE,))) == (Connect(ONE),)
+
+
+def test_accepted_and_bridged_after_all_is_a_talk() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(LegUp(105.0, ONE), Failed(105.1, Connect(ONE), Failure.LINK))
+    assert hunt.take(found(up=(ONE,), bridged=(ONE,))) == (Save(Stage.ANSWERED),)
+
+
+def test_what_outlived_the_call_is_hung_up() -> None:
+    hunt = Driver(plan("alice bob"))
+    hunt.take(TimerFired(120.0, Timer.RING))
+    commands = hunt.take(found(ringing=(ONE,), up=(TWO,)))
+    assert set(commands) == {HangUpLeg(ONE), HangUpLeg(TWO), HangUpCaller("normal")}
+
+
+def test_found_gone_an_ended_call_is_settled() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(TimerFired(120.0, Timer.RING))
+    assert hunt.take(found(caller=False)) == ()
+    assert hunt.call.settled
+
+
+# --- What means nothing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        LegRinging(110.0, "c-unknown"),
+        LegUp(110.0, "c-unknown"),
+        LegDown(110.0, "c-unknown"),
+        Connected(110.0, ONE),
+        Failed(110.0, Originate("c-unknown", "", "", 1.0), Failure.ERROR),
+        Failed(110.0, HangUpLeg(ONE), Failure.LINK),
+        Failed(110.0, Disconnect(), Failure.GONE),
+        Failed(110.0, Connect(ONE), Failure.ERROR),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_an_event_that_means_nothing_changes_nothing(event: Event) -> None:
+    hunt = Driver(plan("alice"))
+    before = hunt.call
+    assert hunt.take(event) == ()
+    assert hunt.call == before
+
+
+def test_the_same_event_twice_is_one() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    hunt.take(LegRinging(101.0, ONE), LegRinging(102.0, ONE))
+    assert hunt.call.legs[0].ringing_at == 101.0
+    hunt.take(LegUp(105.0, ONE))
+    assert hunt.take(LegUp(106.0, ONE)) == ()
+    hunt.take(Connected(106.0, ONE), CallerLeft(107.0))
+    ended = hunt.call
+    assert hunt.take(CallerLeft(108.0), TimerFired(109.0, Timer.RING), TimerFired(109.0, Timer.MAX_WAIT)) == ()
+    assert hunt.call == ended
+    hunt.take(LegDown(110.0, ONE))
+    assert hunt.take(LegDown(111.0, ONE), LegUp(112.0, ONE)) == ()
+
+
+def test_a_leg_that_rings_after_its_end_is_not_said_to_have_rung() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    hunt.take(TimerFired(120.0, Timer.RING), LegRinging(120.1, ONE))
+    assert hunt.call.legs[0].ringing_at is None
+
+
+def test_a_phone_that_never_rang_was_not_reached() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(TimerFired(120.0, Timer.RING))
+    assert (results(hunt), hunt.call.outcome) == ([Result.UNREACHABLE], Outcome.UNREACHABLE)
