@@ -1,0 +1,32 @@
+"""What every command shares: where the configuration and the database are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from router.model import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The group's options. Use with `@click.pass_obj`."""
+
+    config_path: str
+    db_override: str | None
+    debug: bool
+
+    def config(self) -> Config:
+        """The checked configuration, with `--db` applied. Raises ConfigError."""
+        from router.config import load
+
+        config = load(self.config_path)
+        return replace(config, database=os.path.abspath(self.db_override)) if self.db_override else config
+
+    def database(self) -> str:
+        """The database's path; with `--db` the configuration is not read at all. Raises ConfigError."""
+        if self.db_override:
+            return os.path.abspath(self.db_override)
+        return self.config().database

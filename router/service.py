@@ -1,0 +1,222 @@
+"""The router as a process: what is started in which order, kept going, reloaded, and stopped.
+
+Crash-only: stopping is letting go. The database is flushed and the link closed; whatever talks goes on in Asterisk,
+and the next start takes it over. New calls meanwhile fall through to the AGI script and the static dialplan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, Final
+
+from router import systemd
+from router.ari.client import Client
+from router.ari.link import Link, Up
+from router.config import load
+from router.config.compiled import write as write_routes
+from router.engine import Engine, LiveRows
+from router.errors import ConfigError, RouterError
+from router.log import fact
+from router.model import Config
+from router.store.database import reading
+from router.store.fallback_import import import_fallback
+from router.store.queries import live_calls
+from router.store.writer import Writer
+
+log: Final = logging.getLogger("router.service")
+
+#: Seconds between two audits of Asterisk's channels against ours.
+AUDIT: Final = 60.0
+#: Seconds between two looks at what the second and third line left for the database.
+FALLBACK: Final = 10.0
+#: Seconds between two looks at the file's date, with `--watch`.
+WATCH: Final = 1.0
+
+
+class Service:
+    """One running router: `serve()` returns after SIGTERM or SIGINT."""
+
+    def __init__(self, config: Config, *, watch: bool) -> None:
+        self._config = config
+        self._watch = watch
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._writer = Writer(config.database, node=config.node, on_trouble=self._trouble, on_mended=self._mended)
+        self._link = Link(
+            config.ari, config.ari_password, on_event=self._on_event, on_up=self._on_up, on_down=self._on_down
+        )
+        self._engine = Engine(config, Client(self._link), self._writer)
+        self._recovered = False
+
+    async def serve(self) -> None:
+        """Run until told to stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        self._writer.start()
+        await self._accept(self._config)
+        jobs: list[Coroutine[Any, Any, None]] = [
+            self._link.run(),
+            self._stop_when_told(),
+            self._reload_when_told(),
+            self._audit(),
+            self._gather_fallback(),
+            self._watchdog(),
+        ]
+        if self._watch:
+            jobs.append(self._watch_file())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    group.create_task(job)
+        except* _Stopped:
+            pass
+        except* RouterError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            systemd.notify("STOPPING=1")
+            await self._link.close()
+            await asyncio.to_thread(self._writer.close, 5.0)
+            log.info(fact(event="stopped", calls=self._engine.active))
+
+    # --- The link -----------------------------------------------------------------------------------------
+
+    def _on_event(self, event: object) -> None:
+        self._engine.on_event(event)
+
+    async def _on_up(self, info: Up) -> None:
+        rows: LiveRows = ()
+        if not self._recovered:
+            await self._import_fallback()
+            rows = await asyncio.to_thread(self._live_rows)
+        await self._engine.reconcile(rows)
+        self._recovered = True
+        log.info(
+            fact(
+                event="ready",
+                app=self._config.ari.app,
+                config=self._config.version,
+                asterisk=info.version,
+                rest=info.transport,
+            )
+        )
+        systemd.notify("READY=1")
+
+    def _on_down(self) -> None:
+        log.warning(fact(event="link_down", calls=self._engine.active))
+
+    def _live_rows(self) -> LiveRows:
+        self._writer.flush(5.0)
+        try:
+            with reading(self._config.database) as connection:
+                return live_calls(connection, self._config.node)
+        except RouterError as error:
+            log.error(fact(event="no_recovery", why=error))
+            return ()
+
+    # --- The configuration --------------------------------------------------------------------------------
+
+    async def _reload_when_told(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            systemd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            try:
+                fresh = await asyncio.to_thread(load, self._config.file)
+            except ConfigError as error:
+                for problem in error.problems:
+                    log.error(fact(event="reload_refused", why=problem.text(error.file)))
+            else:
+                await self._adopt_config(fresh)
+            systemd.notify("READY=1")
+
+    async def _adopt_config(self, fresh: Config) -> None:
+        old = self._config
+        fresh = replace(fresh, database=old.database)
+        if (fresh.ari, fresh.node) != (old.ari, old.node):
+            log.warning(fact(event="restart_needed", why="asterisk.ari or node changed; the rest is in force"))
+            fresh = replace(fresh, ari=old.ari, node=old.node)
+        self._config = self._engine.config = fresh
+        await self._accept(fresh)
+        log.info(fact(event="reloaded", config=fresh.version, campaigns=len(fresh.campaigns)))
+
+    async def _accept(self, config: Config) -> None:
+        """Leave the configuration for the AGI script, and say in the database that it is in force."""
+        try:
+            await asyncio.to_thread(write_routes, config, f"{config.database}.routes")
+        except OSError as error:
+            log.error(fact(event="fallback_not_written", why=error.strerror, mend="the AGI script has old routes"))
+        self._writer.config_accepted(config.version, time.time(), config.file)
+
+    async def _watch_file(self) -> None:
+        seen = _stamp(self._config.file)
+        while True:
+            await asyncio.sleep(WATCH)
+            stamp = await asyncio.to_thread(_stamp, self._config.file)
+            if stamp is not None and stamp != seen:
+                seen = stamp
+                self._reload.set()
+
+    # --- Regular work -------------------------------------------------------------------------------------
+
+    async def _audit(self) -> None:
+        while True:
+            await asyncio.sleep(AUDIT)
+            if self._link.health().up:
+                try:
+                    await self._engine.reconcile(audit=True)
+                except RouterError as error:
+                    log.warning(fact(event="audit_failed", why=error))
+
+    async def _gather_fallback(self) -> None:
+        while True:
+            await asyncio.sleep(FALLBACK)
+            await self._import_fallback()
+
+    async def _import_fallback(self) -> None:
+        try:
+            found = await asyncio.to_thread(import_fallback, self._writer, self._config, now=time.time())
+        except (OSError, RouterError) as error:
+            log.error(fact(event="fallback_not_read", why=error))
+            return
+        if found.calls or found.bad:
+            log.info(fact(event="fallback_read", calls=found.calls, bad=found.bad))
+
+    async def _watchdog(self) -> None:
+        """Tell systemd that the loop turns: from the loop itself, so that a hung one falls silent."""
+        interval = systemd.watchdog_interval()
+        while interval is not None:
+            systemd.notify("WATCHDOG=1")
+            await asyncio.sleep(interval)
+
+    async def _stop_when_told(self) -> None:
+        await self._stop.wait()
+        raise _Stopped
+
+    # --- The writer's thread ------------------------------------------------------------------------------
+
+    def _trouble(self, text: str) -> None:
+        log.error(fact(event="database_trouble", why=text))
+
+    def _mended(self, text: str = "") -> None:
+        log.info(fact(event="database_mended", why=text or None))
+
+
+class _Stopped(Exception):
+    pass
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """What changes when a file is written or replaced; None while it is not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
