@@ -293,7 +293,9 @@ def _found(call: Call, event: Found) -> Step:
     """Catch up with what happened while the link was away: as the events that were missed, then the repairs."""
     there = event.ringing | event.up
     missed: list[Event] = [] if event.caller else [CallerLeft(event.at)]
-    missed += [LegDown(event.at, leg.id, lost=True) for leg in call.legs if not leg.gone and leg.id not in there]
+    # A leg that was dialled after Asterisk was asked cannot stand in its answer.
+    asked = [leg for leg in call.legs if leg.started_at < event.at]
+    missed += [LegDown(event.at, leg.id, lost=True) for leg in asked if not leg.gone and leg.id not in there]
     missed += [LegUp(event.at, leg.id) for leg in call.legs if leg.id in event.up and leg.answered_at is None]
     before = frozenset(leg.id for leg in call.legs if not leg.live)
     commands: tuple[Command, ...] = ()

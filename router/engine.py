@@ -187,12 +187,16 @@ class Engine:
         `rows` are the live rows of an earlier run (at the first connect). An `audit` is the same between two
         connects, and leaves alone the calls that have moved in the last seconds.
         """
+        asked_at = self._clock()
         channels = {channel.id: channel for channel in await self._client.channels()}
         bridges = await self._client.bridges()
-        self._recover(rows, channels)
+        recovered = self._recover(rows, channels)
         for live in list(self._calls.values()):
-            if not audit or self._clock() - live.stepped_at > SETTLING:
-                self._take(live, self._found(live.call, channels, bridges))
+            if not audit or asked_at - live.stepped_at > SETTLING:
+                self._take(live, self._found(live.call, asked_at, channels, bridges))
+        for row in recovered.waiting:
+            channel = channels[row.channel]
+            self._arrive(channel, channel.app_args, row, recovery.next_seq(row.id, channels))
         calls = {call_id: live.call for call_id, live in self._calls.items()}
         legs, lone_bridges = recovery.orphans(channels, [bridge.id for bridge in bridges], calls)
         for leg in legs:
@@ -203,9 +207,10 @@ class Engine:
             if channel.id not in self._callers and self._is_caller(channel):
                 self._arrive(channel, channel.app_args)
 
-    def _recover(self, rows: LiveRows, channels: dict[str, wire.Channel]) -> None:
+    def _recover(self, rows: LiveRows, channels: dict[str, wire.Channel]) -> recovery.Recovered:
+        """Take over the talks of an earlier run, and write the end of what nobody can take over."""
         in_app = frozenset(channel.id for channel in channels.values() if self._is_caller(channel))
-        fresh = [row for row in rows if row[0].id not in self._calls]
+        fresh = [row for row in rows if row[0].id not in self._calls and row[0].channel not in self._callers]
         found = recovery.recover(
             fresh, channels=frozenset(channels), in_app=in_app, at=self._clock(), wall=self._wall()
         )
@@ -213,23 +218,23 @@ class Engine:
             live = Live(call, self.config)
             self._calls[call.id] = self._callers[call.channel] = live
             log.info(fact(call=call.id, campaign=call.decision.campaign, event="adopted"))
-        for row in found.waiting:
-            channel = channels[row.channel]
-            self._arrive(channel, channel.app_args, row, recovery.next_seq(row.id, channels))
         for record, attempts in found.lost:
             log.warning(fact(call=record.id, campaign=record.campaign, event="lost"))
             self._executor.save_end(self.config, record, attempts)
+        return found
 
     def _is_caller(self, channel: wire.Channel) -> bool:
         return channel.app == self.config.ari.app and channel.app_args[:1] == ("in",)
 
-    def _found(self, call: Call, channels: dict[str, wire.Channel], bridges: Sequence[wire.Bridge]) -> Found:
+    def _found(
+        self, call: Call, at: float, channels: dict[str, wire.Channel], bridges: Sequence[wire.Bridge]
+    ) -> Found:
         ours = [channels[leg.id] for leg in call.legs if leg.id in channels]
         up = frozenset(channel.id for channel in ours if channel.state == "Up")
         together = next((bridge.channels for bridge in bridges if bridge.id == bridge_id(call.id)), ())
         bridged = frozenset(together) - {call.channel} if call.channel in together else frozenset()
         ringing = frozenset(channel.id for channel in ours) - up
-        return Found(self._clock(), call.channel in channels, ringing, up, bridged)
+        return Found(at, call.channel in channels, ringing, up, bridged)
 
     def _hang_up_orphan(self, leg: str) -> None:
         log.warning(fact(event="orphan_leg", channel=leg))

@@ -148,7 +148,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What Asterisk says is alive, after the link was away: the call takes it as the truth."""
+    """What Asterisk says is alive, when asked at `at`, after the link was away: the call takes it as the truth."""
 
     at: float
     caller: bool

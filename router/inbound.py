@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from router.model import Inbound
 
-#: Longest value read, in characters: a number is 15 digits, a header that says more is not one.
-LONGEST: Final = 512
+#: Longest value read, in characters: a call forwarded many times has that long a Diversion.
+LONGEST: Final = 4096
 
 _NOT_HEADERS: Final = frozenset({"did", "ep", "pres"})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import Any, Final
 
@@ -54,10 +53,6 @@ class LazyGroup(click.Group):
                 raise
             click.echo(f"callrouter: {error}", err=True)
             sys.exit(3 if isinstance(error, Unhealthy) else 1)
-        except BrokenPipeError:
-            # The reader of our output has gone (`| head`): silence what Python flushes on the way out.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -324,6 +324,13 @@ def test_the_leg_ended_meanwhile_and_nobody_knows_how() -> None:
     assert (results(hunt), hunt.told(Originate)) == ([Result.FAILED, None], [dialled(2, "bob")])
 
 
+def test_a_leg_dialled_after_asterisk_was_asked_is_not_taken_for_lost() -> None:
+    hunt = Driver(plan("alice", "bob"))
+    hunt.take(LegRinging(101.0, ONE), TimerFired(150.0, Timer.RING), LegDown(150.1, ONE))
+    assert hunt.take(found()) == ()
+    assert results(hunt) == [Result.NO_ANSWER, None]
+
+
 def test_the_salesperson_left_meanwhile() -> None:
     hunt = talking(Driver(plan("alice")))
     hunt.take(found())

@@ -21,7 +21,7 @@ def test_a_prohibited_presentation_withholds_the_caller() -> None:
 
 
 def test_what_is_missing_or_broken_is_empty_and_what_is_endless_is_cut() -> None:
-    inbound = read_inbound(("in", "junk", "did=%ZZ%ff", "to=" + "9" * 4000), "9" * 4000, "n" * 4000)
+    inbound = read_inbound(("in", "junk", "did=%ZZ%ff", "to=" + "9" * 9000), "9" * 9000, "n" * 9000)
     assert (inbound.exten, inbound.endpoint) == ("%ZZ\ufffd", "")
     assert len(inbound.headers["to"]) == len(inbound.caller_number) == len(inbound.caller_name) == LONGEST
 

@@ -1,0 +1,195 @@
+"""The router comes, goes, reloads and dies; calls do not notice more than they must."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+import yaml
+
+from sandbox.behaviours import Answer, RingOut
+from sandbox.processes import descriptors
+from tests.integration.site import ALICE, ALONE, BOB, IN_TURN, Site, campaigns
+
+pytestmark = pytest.mark.asterisk
+
+
+@pytest.fixture(params=["websocket", "http"])
+def transport(request: pytest.FixtureRequest, site: Site) -> str:
+    """The router restarted so that REST travels this way."""
+    content = campaigns(site.asterisk)
+    content["asterisk"]["ari"]["transport"] = request.param
+    if site.router_runs():
+        site.stop_router()
+    site.configure(content)
+    site.start_router()
+    return str(request.param)
+
+
+def test_rest_over_the_websocket_and_over_http(transport: str, running: Site) -> None:
+    assert f"rest={transport}" in running.log.read_text(encoding="utf-8").splitlines()[-1] or running.said(
+        f"rest={transport}"
+    )
+    running.mobiles({ALICE: RingOut(), BOB: Answer(ring=0.2)})
+    call = running.call(IN_TURN, hang_up_after=0.3)
+    assert call.ended()["outcome"] == "answered"
+    assert call.results() == [("alice", "no_answer"), ("bob", "accepted")]
+
+
+def test_a_router_that_is_killed_takes_its_talk_over(running: Site) -> None:
+    running.mobiles({ALICE: Answer(ring=0.1)})
+    call = running.call(ALONE, hang_up_after=3.0)
+    running.until(lambda: [row for row in call.rows() if row["answered_at"]], "the talk is in the database")
+    running.kill_router()
+    assert len(running.asterisk.channels()) == 2, "the talk goes on without us"
+    running.start_router()
+    assert running.said("event=adopted") == 1
+    row = call.ended()
+    assert (row["outcome"], row["salesperson"], row["hangup_by"]) == ("answered", "alice", "caller")
+    assert row["talk_seconds"] == pytest.approx(3.0, abs=0.8)
+    assert call.results() == [("alice", "accepted")]
+    (mobile,) = running.carrier.calls(ALICE)
+    assert mobile.at("BYE") - call.dialog.at("BYE") < 1.0
+
+
+def test_a_talk_that_ended_while_the_router_was_away_has_its_outcome(running: Site) -> None:
+    running.mobiles({ALICE: Answer(ring=0.1)})
+    call = running.call(ALONE, hang_up_after=1.0)
+    running.until(lambda: [row for row in call.rows() if row["answered_at"]], "the talk is in the database")
+    running.kill_router()
+    call.placed.wait()
+    running.start_router()
+    assert call.ended()["outcome"] == "answered"
+    assert call.results() == [("alice", "accepted")]
+
+
+def test_a_caller_who_waited_while_the_router_died_is_rung_for_again(running: Site) -> None:
+    running.mobiles({ALICE: RingOut(), BOB: Answer(ring=0.1)})
+    call = running.call(IN_TURN, hang_up_after=0.3)
+    running.rings(ALICE)
+    running.until(call.rows, "the row of the ringing call")
+    running.kill_router()
+    running.start_router()
+    row = call.ended()
+    assert (row["outcome"], row["salesperson"], row["path"]) == ("answered", "bob", "ari")
+    first, again = running.carrier.calls(ALICE)
+    assert first.ended_at <= again.ended_at - 1.5, "the leg of the dead router is hung up, not left to ring"
+
+
+def test_a_caller_who_left_while_the_router_was_dead_is_owed_a_call(running: Site) -> None:
+    running.mobiles({ALICE: RingOut()})
+    call = running.call(ALONE, cancel_after=1.0)
+    running.until(call.rows, "the row of the ringing call")
+    running.kill_router()
+    call.placed.wait()
+    running.start_router()
+    row = call.ended()
+    assert row["outcome"] == "failed"
+    assert [task["state"] for task in call.callbacks()] == ["open"]
+    running.quiet()
+
+
+def test_asterisk_dies_and_comes_back(running: Site) -> None:
+    running.mobiles({ALICE: Answer(ring=0.1)})
+    call = running.call(ALONE)
+    running.until(lambda: [row for row in call.rows() if row["answered_at"]], "the talk is in the database")
+    before = running.said("event=ready")
+    running.asterisk.kill()
+    running.until(lambda: running.said("event=link_down"), "the router notices")
+    call.placed.stop()
+    running.asterisk.start()
+    running.until(lambda: running.said("event=ready") > before, "the router is back", 15)
+    row = running.until(lambda: next((row for row in call.rows() if row["outcome"]), None), "the call has ended")
+    assert row["outcome"] == "answered"
+    running.mobiles({ALICE: Answer(ring=0.1)})
+    assert running.call(ALONE, hang_up_after=0.1).ended()["outcome"] == "answered"
+
+
+def test_sigterm_leaves_the_talk_and_ends_at_once(running: Site) -> None:
+    running.mobiles({ALICE: Answer(ring=0.1)})
+    call = running.call(ALONE, hang_up_after=2.0)
+    running.until(lambda: [row for row in call.rows() if row["answered_at"]], "the talk is in the database")
+    assert running.stop_router() == 0
+    assert len(running.asterisk.channels()) == 2
+    running.start_router()
+    assert call.ended()["outcome"] == "answered"
+
+
+def test_ctrl_c_is_quiet(running: Site) -> None:
+    running.signal_router(signal.SIGINT)
+    assert running.router is not None
+    assert running.router.wait(10) == 0
+    assert not running.said("Traceback")
+    running.router = None
+    running.start_router()
+
+
+def test_a_second_router_is_refused(running: Site) -> None:
+    done = running.run("run")
+    assert done.returncode == 1
+    assert "already running" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    running.mobiles({ALICE: Answer(ring=0.1)})
+    assert running.call(ALONE, hang_up_after=0.1).ended()["outcome"] == "answered"
+
+
+def test_a_reload_changes_the_next_call_and_not_this_one(running: Site) -> None:
+    content = campaigns(running.asterisk)
+    running.configure(content)
+    running.mobiles({ALICE: Answer(ring=1.5), BOB: Answer(ring=0.1)})
+    first = running.call(ALONE, hang_up_after=0.3)
+    running.rings(ALICE)
+    content["campaigns"]["alone"]["ring"]["to"] = ["bob"]
+    running.configure(content)
+    done = running.run("reload")
+    assert (done.returncode, done.stderr) == (0, "")
+    second = running.call(ALONE, hang_up_after=0.3)
+    assert second.ended()["salesperson"] == "bob"
+    assert first.ended()["salesperson"] == "alice"
+    assert second.ended()["config_version"] != first.ended()["config_version"]
+    running.configure(campaigns(running.asterisk))
+    assert running.run("reload").returncode == 0
+
+
+def test_a_file_with_a_mistake_changes_nothing(running: Site) -> None:
+    good = running.config.read_text(encoding="utf-8")
+    content = yaml.safe_load(good)
+    content["campaigns"]["alone"]["ring"]["to"] = ["nobody"]
+    running.configure(content)
+    refused = running.said("reload_refused")
+    done = running.run("reload")
+    assert done.returncode == 1
+    assert "campaigns.alone.ring.to[0]" in done.stderr
+    running.signal_router(signal.SIGHUP)
+    running.until(lambda: running.said("reload_refused") > refused, "the router says so")
+    running.mobiles({ALICE: Answer(ring=0.1)})
+    assert running.call(ALONE, hang_up_after=0.1).ended()["salesperson"] == "alice"
+    running.config.write_text(good, encoding="utf-8")
+
+
+def test_reload_without_a_router_says_how_to_start_one(site: Site) -> None:
+    if site.router_runs():
+        site.stop_router()
+    done = site.run("reload")
+    assert done.returncode == 1
+    assert "callrouter run" in done.stderr
+
+
+def test_a_router_without_asterisk_waits_and_uses_nothing(site: Site) -> None:
+    content = campaigns(site.asterisk)
+    content["asterisk"]["ari"]["url"] = "http://127.0.0.1:9/ari"
+    content["database"] = "lonely.db"
+    lonely = site.folder / "lonely.yaml"
+    lonely.write_text(yaml.safe_dump(content), encoding="utf-8")
+    log = site.folder / "lonely.log"
+    command = [part if part != str(site.config) else str(lonely) for part in site.command("run")]
+    with log.open("wb") as output:
+        router = subprocess.Popen(command, stderr=output)
+    try:
+        site.until(lambda: "ari_down" in log.read_text(encoding="utf-8"), "it says what it waits for")
+        assert router.poll() is None
+        assert descriptors(router.pid) < 50
+    finally:
+        router.terminate()
+        assert router.wait(10) == 0
