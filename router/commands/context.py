@@ -18,11 +18,15 @@ class Context:
     db_override: str | None
     debug: bool
 
-    def config(self) -> Config:
-        """The checked configuration, with `--db` applied. Raises ConfigError."""
+    def config(self, *, secrets: bool = False) -> Config:
+        """The checked configuration, with `--db` applied. Raises ConfigError.
+
+        `secrets`: with Asterisk's passwords. Whoever does not talk to Asterisk needs none, and may not be
+        allowed to read them.
+        """
         from router.config import load
 
-        config = load(self.config_path)
+        config = load(self.config_path) if secrets else load(self.config_path, None)
         return replace(config, database=os.path.abspath(self.db_override)) if self.db_override else config
 
     def database(self) -> str:

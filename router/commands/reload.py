@@ -23,7 +23,7 @@ def command(context: Context) -> None:
 
     All or nothing: an invalid file changes nothing, and calls in progress keep what they started with.
     """
-    config = context.config()
+    config = context.config(secrets=True)
 
     from router.lock import holder
     from router.store.database import reading

@@ -15,7 +15,7 @@ from router.commands.context import Context
 @click.pass_obj
 def command(context: Context, watch: bool) -> None:
     """Run the router until SIGTERM or Ctrl-C. SIGHUP reads the campaigns file again."""
-    config = context.config()
+    config = context.config(secrets=True)
 
     from router import log
     from router.lock import RouterLock

@@ -1,0 +1,264 @@
+"""campaigns.yaml -> Config, or every problem of the file at once."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
+
+from router.config import source, week
+from router.config.agreement import disagreements
+from router.config.fields import ALWAYS, Names
+from router.config.passwords import password
+from router.config.refusal import Places, problem, said
+from router.config.shape import (
+    KNOWN_KEYS,
+    NO_CALLBACK,
+    CallbackKeys,
+    CampaignKeys,
+    DefaultsKeys,
+    FileKeys,
+    RingKeys,
+    UnknownKeys,
+)
+from router.config.source import Items, Map, Text
+from router.errors import ConfigError, Problem
+from router.model import (
+    Accept,
+    Ami,
+    Ari,
+    CallbackPolicy,
+    Campaign,
+    Config,
+    Cost,
+    Ring,
+    Salesperson,
+    Secret,
+    Strategy,
+    Trunk,
+)
+from router.numbers import safe_text
+
+TIMEOUT: Final = 20.0
+MAX_WAIT: Final = 60.0
+DUE: Final = 15 * 60.0
+RETRIES: Final = (10 * 60.0, 3600.0, 4 * 3600.0)
+EXPIRE: Final = 5 * 86400.0
+
+UNKNOWN: Final = "unknown"
+"""The id of the campaign that stands for unknown_number."""
+MOST_SHOWN: Final = source.MOST_PROBLEMS
+MOST_TEXT: Final = 500
+"""Characters of a key's path, of what is wrong, and of a mend."""
+
+
+def load(path: str, environ: Mapping[str, str] | None, today: date) -> Config:
+    """Reads and checks the file; without `environ` no password is looked for.
+
+    Raises ConfigError with every problem, in the order of the file.
+    """
+    try:
+        data = source.read_bytes(path)
+        with _collector_paused():
+            return _load(path, data, environ, today)
+    except source.Unreadable as error:
+        raise ConfigError(path, (_harmless(error.problem),)) from None
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Half of the time of a large file goes into looking for garbage among what has just been read."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _load(path: str, data: bytes, environ: Mapping[str, str] | None, today: date) -> Config:
+    root, problems = source.read_tree(source.decode(data))
+    names = _names(root, today)
+    places = Places(root)
+    keys: FileKeys | None = None
+    hidden = 0
+    try:
+        keys = FileKeys.model_validate(root, context=names)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        problems.extend(problem(one, places, KNOWN_KEYS) for one in found[:MOST_SHOWN])
+        hidden = max(0, len(found) - MOST_SHOWN)
+    problems.extend(disagreements(root, names))
+    file = os.path.abspath(path)
+    secrets = _secrets(root, places, os.path.dirname(file), environ, problems)
+    if problems or keys is None:
+        ordered = sorted(problems, key=lambda one: (one.line, one.column))
+        raise ConfigError(path, tuple(_first(ordered, hidden)))
+    version = hashlib.sha256(data).hexdigest()[:12]
+    return _config(keys, names, file, version, secrets)
+
+
+def _first(problems: list[Problem], hidden: int) -> list[Problem]:
+    """At most as many as anybody reads, and how many more there are; `hidden` are not in the list."""
+    more = hidden + max(0, len(problems) - MOST_SHOWN)
+    rest = [Problem(0, 0, "", f"{more} more problems", "mend these first")] if more else []
+    return [_harmless(one) for one in problems[:MOST_SHOWN]] + rest
+
+
+def _harmless(problem: Problem) -> Problem:
+    """Without what a terminal might obey: names and values of the file are quoted in it."""
+    path, wrong, mend = (safe_text(text, MOST_TEXT) for text in (problem.path, problem.wrong, problem.mend))
+    return Problem(problem.line, problem.column, path, wrong, mend)
+
+
+def _names(root: Map, today: date) -> Names:
+    """What values may refer to, as the file defines it, its own mistakes included: one error, not ten."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    company = root.get("company")
+    country = company.get("country") if isinstance(company, Map) else None
+    known = isinstance(country, Text) and country in SUPPORTED_REGIONS
+    return Names(
+        country=str(country) if known else "",
+        today=today,
+        people=_defined(root, "salespeople"),
+        hours=_defined(root, "hours"),
+    )
+
+
+def _defined(root: Map, section: str) -> frozenset[str]:
+    found = root.get(section)
+    return frozenset(str(key) for key in found) if isinstance(found, Map) else frozenset()
+
+
+def _secrets(
+    root: Map, places: Places, folder: str, environ: Mapping[str, str] | None, problems: list[Problem]
+) -> dict[str, Secret]:
+    """The passwords of `ari` and `ami`, as far as they are configured; what is wrong goes to `problems`."""
+    if environ is None:
+        return {"ari": Secret(""), "ami": Secret("")}
+    found = {}
+    for name in ("ari", "ami"):
+        keys = places.value(("asterisk", name))
+        asterisk = root.get("asterisk")
+        if not isinstance(asterisk, Map) or not isinstance(keys, Map) or asterisk.get(name) is not keys:
+            continue
+        file = keys.get("password_file")
+        where = f"asterisk.{name}.password_file"
+        if isinstance(file, Map | Items) or any(one.path == where for one in problems):
+            continue  # The shape of it is wrong, which is said already.
+        try:
+            found[name] = password(f"CALLROUTER_{name.upper()}_PASSWORD", file, folder, environ)
+        except PydanticCustomError as error:
+            place = file if file is not None else keys
+            problems.append(Problem(place.line, place.column, where, *said(error)))
+    return found
+
+
+def _config(keys: FileKeys, names: Names, file: str, version: str, secrets: Mapping[str, Secret]) -> Config:
+    company, asterisk = keys.company, keys.asterisk
+    ari, ami = asterisk.ari, asterisk.ami
+    campaigns = {name: _campaign(name, one, keys.defaults) for name, one in keys.campaigns.items()}
+    return Config(
+        version=version,
+        file=file,
+        country=company.country,
+        timezone=company.timezone,
+        language=company.language,
+        node=keys.node or _host(),
+        database=os.path.join(os.path.dirname(file), os.path.expanduser(keys.database)),
+        ari=Ari(ari.url, ari.username, ari.app, ari.transport),
+        ari_password=secrets["ari"],
+        ami=Ami(ami.host, ami.port, ami.username) if ami else None,
+        ami_password=secrets.get("ami"),
+        trunks=MappingProxyType(
+            {
+                name: Trunk(name, one.dial, one.endpoint_name(), one.identity, one.did_from, one.number_format)
+                for name, one in asterisk.trunks.items()
+            }
+        ),
+        hours=MappingProxyType(
+            {
+                name: week.hours(name, one, company.country, company.timezone, names.today)
+                for name, one in keys.hours.items()
+            }
+        ),
+        salespeople=MappingProxyType(
+            {
+                name: Salesperson(name, one.name or name, one.mobile, one.timezone or company.timezone, one.absent)
+                for name, one in keys.salespeople.items()
+            }
+        ),
+        campaigns=MappingProxyType(campaigns),
+        unknown=_unknown(keys.unknown_number, keys.defaults),
+        by_number=MappingProxyType(
+            {number: campaign for campaign in campaigns.values() for number in campaign.numbers}
+        ),
+    )
+
+
+def _host() -> str:
+    """The machine's name, with only what an id may hold."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname().partition(".")[0])[:64] or "callrouter"
+
+
+def _campaign(name: str, keys: CampaignKeys, defaults: DefaultsKeys) -> Campaign:
+    hours = keys.hours or defaults.hours or ALWAYS
+    return Campaign(
+        id=name,
+        name=keys.name or name,
+        medium=keys.medium,
+        numbers=keys.numbers,
+        hours=None if hours == ALWAYS else hours,
+        accept=keys.accept or defaults.accept or Accept.PRESS_1,
+        caller_id=keys.caller_id or defaults.caller_id or "did",
+        ring=_ring(keys.ring, defaults.ring),
+        callback=_callback(keys.callback, defaults.callback),
+        cost=tuple(Cost(one.amount[0], one.amount[1], one.first, one.last) for one in keys.cost),
+    )
+
+
+def _unknown(keys: UnknownKeys, defaults: DefaultsKeys) -> Campaign:
+    """`unknown_number`: always open unless it names hours itself; the rest as for any campaign."""
+    hours = keys.hours or ALWAYS
+    return Campaign(
+        id=UNKNOWN,
+        name=keys.name or "Unknown number",
+        medium="",
+        numbers=(),
+        hours=None if hours == ALWAYS else hours,
+        accept=keys.accept or defaults.accept or Accept.PRESS_1,
+        caller_id=keys.caller_id or defaults.caller_id or "did",
+        ring=_ring(keys.ring, defaults.ring),
+        callback=_callback(keys.callback, defaults.callback),
+    )
+
+
+def _ring(own: RingKeys, defaults: RingKeys) -> Ring:
+    return Ring(
+        strategy=own.strategy or defaults.strategy or Strategy.SEQUENTIAL,
+        to=own.to or defaults.to or (),
+        timeout=own.timeout or defaults.timeout or TIMEOUT,
+        max_wait=own.max_wait or defaults.max_wait or MAX_WAIT,
+    )
+
+
+def _callback(own: CallbackKeys | None, defaults: CallbackKeys | None) -> CallbackPolicy | None:
+    if own is NO_CALLBACK or (own is None and defaults is NO_CALLBACK):
+        return None
+    given = [keys for keys in (own, defaults) if keys is not None and keys is not NO_CALLBACK]
+    due = next((keys.due for keys in given if keys.due is not None), DUE)
+    retries = next((keys.retries for keys in given if keys.retries is not None), RETRIES)
+    expire = next((keys.expire for keys in given if keys.expire is not None), EXPIRE)
+    return CallbackPolicy(due, retries, expire)
