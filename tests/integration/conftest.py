@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from sandbox.asterisk import Asterisk
 from tests.integration.site import Site
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Asterisk with the generated dialplan; the router is started by whoever needs it."""
-    folder: Path = tmp_path_factory.mktemp("site")
-    with Asterisk(folder / "asterisk") as asterisk:
-        site = Site(folder, asterisk)
-        try:
-            yield site
-        finally:
-            site.close()
+    """Asterisk with the generated dialplan, and phones; the router is started by whoever needs it."""
+    with Site(tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
 @pytest.fixture

@@ -1,31 +1,21 @@
-"""A whole site for integration tests: the private Asterisk, the router as a process, a carrier and callers."""
+"""A whole site for integration tests: the sandbox's stack with campaigns of its own, and calls told apart."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import signal
-import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from router.config import load
-from router.dialplan import Places, generate
-from router.store.fallback import folder
 from sandbox import processes
 from sandbox.asterisk import Asterisk
 from sandbox.behaviours import Behaviour
-from sandbox.phones import Caller, Carrier, Placed
+from sandbox.phones import Placed
+from sandbox.stack import Stack
 
 T = TypeVar("T")
-CHECKOUT = Path(__file__).parents[2]
 
 ALICE, BOB, CAROL = "+33612345678", "+33687654321", "+33698765432"
 ALONE, IN_TURN, TOGETHER, CLOSED, TWO_TRUNKS = (f"+3318480100{digit}" for digit in range(1, 6))
@@ -118,68 +108,83 @@ class Call:
 
 
 class Site:
-    """Use as a context manager. The router runs as its own process, started and stopped by the tests."""
+    """A stack whose router is started and stopped by the tests. Use as a context manager."""
 
     numbers = itertools.count(33140100000)
 
-    def __init__(self, folder: Path, asterisk: Asterisk) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.asterisk = asterisk
-        self.carrier = Carrier(asterisk.ports, folder / "phones")
-        self.caller = Caller.at(asterisk.ports, folder / "phones")
-        self.config = folder / "campaigns.yaml"
-        self.database = folder / "callrouter.db"
-        self.log = folder / "router.log"
-        self.router: subprocess.Popen[bytes] | None = None
-        self.configure(campaigns(asterisk))
-        asterisk.load_dialplan(self.dialplan())
+        self.stack = Stack(folder, edit=self._edit, router=False)
+        self._content: dict[str, Any] | None = None
+
+    def __enter__(self) -> Site:
+        self.stack.start()
+        # The second trunk's far end answers too: an INVITE that nobody answers lingers in Asterisk for 32 s.
+        self.stack.second_carrier.play({})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.stop()
+
+    def _edit(self, data: dict[str, Any]) -> None:
+        data.clear()
+        data.update(self._content or campaigns(self.asterisk))
 
     def configure(self, content: dict[str, Any]) -> None:
-        self.config.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        """Write this campaigns.yaml; the router is not told."""
+        self._content = content
+        self.stack.write_config()
 
-    def dialplan(self) -> str:
-        config = load(str(self.config))
-        static = (CHECKOUT / "asterisk_conf" / "extensions.conf").read_text(encoding="utf-8")
-        places = Places(agi=str(self.folder / "route"), spool=folder(str(self.database)))
-        return generate(config, static, places, datetime.now(UTC))
+    @property
+    def asterisk(self) -> Asterisk:
+        return self.stack.asterisk
+
+    @property
+    def config(self) -> Path:
+        return self.stack.config
+
+    @property
+    def database(self) -> Path:
+        return self.stack.database
+
+    @property
+    def carrier(self) -> Any:
+        return self.stack.carrier
+
+    @property
+    def caller(self) -> Any:
+        return self.stack.caller
 
     # --- The router ---------------------------------------------------------------------------------------
 
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, str(CHECKOUT / "cli.py"), "--config", str(self.config), *words]
-
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of `callrouter`, on this site's configuration."""
-        return subprocess.run(self.command(*words), capture_output=True, text=True, check=False, timeout=60)
+        return self.stack.callrouter(*words)
 
     def start_router(self) -> None:
-        before = self.said("event=ready")
-        self.router = processes.spawn(self.command("--debug", "run"), output=self.log, folder=self.folder)
-        self.until(lambda: self.said("event=ready") > before or not self.router_runs(), "the router is ready")
-        assert self.router_runs(), self.log.read_text(encoding="utf-8")[-2000:]
+        self.stack.router.start()
 
     def router_runs(self) -> bool:
-        return self.router is not None and self.router.poll() is None
+        return self.stack.router.running
 
-    def stop_router(self) -> int:
-        assert self.router is not None
-        status = processes.stop(self.router)
-        self.router = None
-        return status
+    def stop_router(self) -> int | None:
+        return self.stack.router.stop()
 
     def signal_router(self, number: signal.Signals) -> None:
-        assert self.router is not None
-        os.kill(self.router.pid, number)
+        self.stack.router.signal(number)
 
     def kill_router(self) -> None:
-        self.signal_router(signal.SIGKILL)
-        assert self.router is not None
-        self.router.wait(10)
-        self.router = None
+        self.stack.router.kill()
+
+    @property
+    def log(self) -> str:
+        """What the router has said so far."""
+        log = self.stack.router.log
+        return log.read_text(encoding="utf-8") if log.exists() else ""
 
     def said(self, text: str) -> int:
         """How often the router's log says it."""
-        return self.log.read_text(encoding="utf-8").count(text) if self.log.exists() else 0
+        return self.log.count(text)
 
     # --- Calls --------------------------------------------------------------------------------------------
 
@@ -190,7 +195,7 @@ class Site:
     def call(self, to: str, **how: Any) -> Call:
         """Place one call from a number that no other call of this run has."""
         number = how.pop("from_number", None) or f"+{next(self.numbers)}"
-        return Call(self, self.caller.place(to, number, **how), number)
+        return Call(self, self.stack.call(to, number, **how), number)
 
     def rings(self, number: str, timeout: float = 5.0) -> None:
         """Wait until a mobile has been invited."""
@@ -199,11 +204,7 @@ class Site:
     # --- What is there ------------------------------------------------------------------------------------
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        if not self.database.exists():
-            return []
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=5)) as connection:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(query, values)]
+        return self.stack.rows(query, values)
 
     def until(self, condition: Callable[[], T], what: str, timeout: float = 10.0) -> T:
         return processes.wait_until(condition, timeout, what)
@@ -215,12 +216,7 @@ class Site:
     def held(self) -> dict[str, int]:
         """What could leak: descriptors and threads of Asterisk and of the router."""
         held = {"asterisk fds": self.asterisk.descriptors(), "asterisk threads": self.asterisk.threads()}
-        if self.router is not None:
-            held["router fds"] = processes.descriptors(self.router.pid)
-            held["router threads"] = processes.threads(self.router.pid)
-        return held
-
-    def close(self) -> None:
         if self.router_runs():
-            self.stop_router()
-        self.carrier.stop()
+            held["router fds"] = self.stack.router.descriptors()
+            held["router threads"] = self.stack.router.threads()
+        return held
