@@ -1,8 +1,8 @@
 """Ids that sort by time and cannot collide between nodes, and what they name in Asterisk.
 
 A call's id is `c`, ten base32 digits of milliseconds since 1970 and fifteen of chance (75 bits). Its legs are that
-id with `-01`, `-02` …, its bridge is `b` with the same 25 digits. All have a fixed length: Asterisk refuses a channel
-id that is a prefix of a living one.
+id with `-01`, `-02` …, its bridge is `b` with the same 25 digits. All have a fixed length: Asterisk refuses a
+channel id that is a prefix of a living one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,436 @@
+"""What the second and third line leave reaches the database, once, as one row a call."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from router.errors import StoreError
+from router.model import Caller, CallRecord, Config, Outcome
+from router.model import Path as Line
+from router.store.database import open_database
+from router.store.fallback import folder, record_fallback
+from router.store.fallback_file import LONGEST_LINE, parse
+from router.store.fallback_import import ABANDONED_AFTER, LARGEST_FILE, Imported, import_fallback
+from router.store.ids import fallback_id
+from router.store.operations import CallOpened, Operation
+from router.store.queries import CallFilter, attempts_of, list_calls
+from router.store.times import to_text
+from router.store.writer import Writer
+from tests.build import make_campaign, make_config
+from tests.store_rows import START, attempt, call, dump, missed, nobody_writes, whole, write
+
+ROOT = Path(__file__).parents[2]
+UNIQUEID = "1772359200.17"
+
+
+class Direct:
+    """Carries out at once what the writer would carry out."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.stores = True
+        self.waiting: list[Operation] = []
+
+    def write(self, operation: Operation) -> None:
+        self.waiting.append(operation)
+
+    def keep(self, timeout: float) -> bool:  # noqa: ARG002 - as a Writer has it
+        if self.stores:
+            write(self.path, self.waiting)
+            self.waiting.clear()
+        return self.stores
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    path = str(tmp_path / "calls.db")
+    open_database(path).close()
+    os.mkdir(folder(path))
+    return path
+
+
+@pytest.fixture
+def config(path: str) -> Config:
+    return make_config(database=path, campaigns=[make_campaign("spring", ["+33184801001"])])
+
+
+def line(**keys: object) -> str:
+    """A line as the dialplan writes it."""
+    return "&".join(f"{key}={quote(str(value), safe='')}" for key, value in keys.items()) + "\n"
+
+
+def begin(**keys: object) -> str:
+    known: dict[str, object] = {
+        "id": UNIQUEID,
+        "start": f"{START:.3f}",
+        "did": "+33184801001",
+        "caller": "0145678901",
+        "pres": "allowed_not_screened",
+        "campaign": "spring",
+        "path": "dialplan",
+        "version": "fedcba987654",
+    }
+    return line(**{**known, **keys})
+
+
+def end(**keys: object) -> str:
+    return line(**{"id": UNIQUEID, "end": int(START + 30), **keys})
+
+
+def leave(path: str, text: str, name: str = UNIQUEID, age: float = 0.0) -> Path:
+    """A file in the folder, last changed `age` seconds before START + 60."""
+    file = Path(folder(path), f"{name}.call")
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    os.utime(file, (START + 60 - age,) * 2)
+    return file
+
+
+def take(path: str, config: Config) -> Imported:
+    return import_fallback(Direct(path), config, now=START + 60)
+
+
+def only(path: str) -> dict[str, Any]:
+    """The one call, with its attempts' results and its callback's state."""
+    with closing(open_database(path)) as connection:
+        (row,) = list_calls(connection, CallFilter())
+        legs = [dict(each) for each in attempts_of(connection, row["id"])]
+        states = [each["state"] for each in connection.execute("SELECT state FROM callbacks")]
+    return {**dict(row), "legs": legs, "callbacks": states}
+
+
+# --- The second line --------------------------------------------------------------------------------------
+
+
+def agi_call(outcome: Outcome | None = None) -> CallRecord:
+    record = replace(call("agi"), id=fallback_id(UNIQUEID, START), channel=UNIQUEID, path=Line.AGI)
+    return record if outcome is None else replace(record, outcome=outcome, ended_at=START + 30)
+
+
+def test_the_second_line_writes_its_own_rows(path: str) -> None:
+    assert record_fallback(path, agi_call()) == "database"
+    assert only(path)["outcome"] == "live"
+    over = missed("agi")
+    assert record_fallback(path, agi_call(Outcome.BUSY), over.attempts, over.callback) == "database"
+    row = only(path)
+    assert (row["outcome"], row["path"], row["callbacks"]) == ("busy", "agi", ["open"])
+    assert [leg["result"] for leg in row["legs"]] == ["no_answer"]
+    assert os.listdir(folder(path)) == []
+
+
+def test_locked_it_leaves_a_file_that_the_router_takes_in(path: str, config: Config) -> None:
+    with closing(nobody_writes(path)):
+        assert record_fallback(path, agi_call(), timeout=0.05) == "folder"
+        assert record_fallback(path, agi_call(Outcome.BUSY), timeout=0.05) == "folder"
+    names = os.listdir(folder(path))
+    assert len(names) == 2
+    assert all(name.startswith(agi_call().id) and name.endswith(".ops") for name in names)
+    assert take(path, config) == Imported(calls=2)
+    assert only(path)["outcome"] == "busy"
+    assert os.listdir(folder(path)) == []
+
+
+@pytest.mark.parametrize("spoil", [os.unlink, lambda path: Path(path).write_text("hello " * 99)])
+def test_without_a_usable_database_it_leaves_a_file(path: str, spoil: object) -> None:
+    spoil(path)  # type: ignore[operator]
+    before = Path(path).read_bytes() if os.path.exists(path) else None
+    assert record_fallback(path, agi_call()) == "folder"
+    assert (Path(path).read_bytes() if os.path.exists(path) else None) == before
+
+
+def test_where_neither_can_be_written_it_says_so_in_one_line(path: str) -> None:
+    os.unlink(path)
+    os.rmdir(folder(path))
+    with pytest.raises(StoreError, match=r"\.ops: cannot be written .*; make its folder writable") as caught:
+        record_fallback(path, agi_call())
+    assert "\n" not in str(caught.value)
+    assert "+33" not in str(caught.value)
+
+
+def test_the_second_line_imports_the_standard_library_only(path: str) -> None:
+    script = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "from router.store.fallback import record_fallback\n"
+        "from tests.store_rows import call\n"
+        f"print(record_fallback({path!r}, call('agi')))\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before if '_sysconfigdata' not in name}\n"
+        "print(sorted(new - set(sys.stdlib_module_names) - {'router', 'tests'}))\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+    assert said.stdout.split("\n")[:2] == ["database", "[]"]
+
+
+# --- The third line ---------------------------------------------------------------------------------------
+
+
+def test_an_answered_call(path: str, config: Config) -> None:
+    legs = f"alice:main:{START + 1}:{START + 9}:{START + 30}:ANSWER:16:200"
+    file = leave(path, begin() + end(talk=21, salesperson="alice", dialstatus="ANSWER", cause=16, legs=legs))
+    assert take(path, config) == Imported(calls=1)
+    row = only(path)
+    assert row["id"] == fallback_id(UNIQUEID, START)
+    assert (row["outcome"], row["path"], row["salesperson"]) == ("answered", "dialplan", "alice")
+    assert (row["answered_at"], row["ended_at"]) == (to_text(START + 9), to_text(START + 30))
+    assert (row["ring_seconds"], row["talk_seconds"], row["cause"]) == (9.0, 21.0, 16)
+    assert (row["did"], row["caller"], row["channel"]) == ("+33184801001", "+33145678901", UNIQUEID)
+    assert (row["config_version"], row["node"]) == ("fedcba987654", "test")
+    (leg,) = row["legs"]
+    assert (leg["salesperson"], leg["trunk"], leg["result"], leg["seq"]) == ("alice", "main", "accepted", 1)
+    assert leg["accepted_at"] == to_text(START + 9)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "outcome", "results"),
+    [
+        ({"legs": f"alice:main:{START + 1}::{START + 21}:NOANSWER"}, "no_answer", ["no_answer"]),
+        ({"legs": f"alice:main:{START + 1}::{START + 21}:BUSY:17:486"}, "busy", ["busy"]),
+        (
+            {"legs": f"alice:main:{START + 1}:::BUSY:17:486,bob:main:{START + 5}:::NOANSWER"},
+            "no_answer",
+            ["busy", "no_answer"],
+        ),
+        ({"legs": f"alice:main:{START + 1}::{START + 2}:CHANUNAVAIL:20"}, "unreachable", ["unreachable"]),
+        ({"legs": f"alice:main:{START + 1}::{START + 2}:CANCEL"}, "abandoned", ["cancelled"]),
+        ({"legs": f"alice:main:{START + 1}"}, "abandoned", ["cancelled"]),
+        ({"legs": f"alice:main:{START + 1}:::BUSY", "hangup_by": "caller"}, "abandoned", ["busy"]),
+        ({"dialstatus": "CANCEL"}, "abandoned", []),
+        ({"dialstatus": "NOANSWER"}, "no_answer", []),
+        ({"dialstatus": "CONGESTION"}, "unreachable", []),
+        ({"outcome": "closed"}, "closed", []),
+        ({}, "failed", []),
+    ],
+)
+def test_a_missed_call_has_its_true_outcome_and_a_callback(
+    path: str, config: Config, keys: dict[str, str], outcome: str, results: list[str]
+) -> None:
+    leave(path, begin() + end(**keys))
+    assert take(path, config) == Imported(calls=1)
+    row = only(path)
+    assert row["outcome"] == outcome
+    assert [leg["result"] for leg in row["legs"]] == results
+    assert row["callbacks"] == ["open"]
+
+
+@pytest.mark.parametrize("pres", ["prohib", "prohib_not_screened", "unavailable"])
+def test_a_withheld_number_opens_no_callback(path: str, config: Config, pres: str) -> None:
+    leave(path, begin(pres=pres) + end(dialstatus="NOANSWER"))
+    take(path, config)
+    row = only(path)
+    assert (row["caller"], row["pseudonym"], row["callbacks"]) == (None, "withheld", [])
+
+
+def test_taking_in_twice_gives_one_row(path: str, config: Config) -> None:
+    text = begin() + end(dialstatus="NOANSWER", legs=f"alice:main:{START + 1}:::NOANSWER")
+    leave(path, text)
+    take(path, config)
+    before = dump(path)
+    leave(path, text)
+    assert take(path, config) == Imported(calls=1)
+    assert dump(path) == before
+
+
+def test_a_file_stays_until_its_rows_are_on_disk(
+    path: str, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = leave(path, begin() + end())
+    sink = Direct(path)
+    answers = iter([True, False])
+    monkeypatch.setattr(sink, "keep", lambda _timeout: next(answers))
+    assert import_fallback(sink, config, now=START + 60) == Imported(waiting=1)
+    assert file.exists()
+    monkeypatch.undo()
+    assert import_fallback(sink, config, now=START + 60) == Imported(calls=1)
+    assert not file.exists()
+
+
+def test_a_call_that_the_router_had_opened_stays_one_row(path: str, config: Config) -> None:
+    """The router was killed while it rang; the dead-man timer led the call into the static dialplan."""
+    opened = replace(call("router", -2.0), channel=UNIQUEID)
+    write(path, [CallOpened(opened)])
+    leave(path, begin() + end(talk=10, salesperson="bob", legs=f"bob:main:{START + 1}:::ANSWER"))
+    take(path, config)
+    row = only(path)
+    assert (row["id"], row["outcome"], row["path"], row["salesperson"]) == (
+        opened.id,
+        "answered",
+        "dialplan",
+        "bob",
+    )
+    assert row["started_at"] == to_text(START - 2)
+
+
+def test_what_the_router_could_only_call_failed_gets_its_true_outcome(path: str, config: Config) -> None:
+    opened = replace(call("router", -2.0), channel=UNIQUEID)
+    lost = replace(missed("router", -2.0), call=replace(opened, outcome=Outcome.FAILED, ended_at=START + 40))
+    write(path, [lost])
+    leave(path, begin() + end(talk=10, salesperson="bob"))
+    take(path, config)
+    row = only(path)
+    assert (row["outcome"], row["callbacks"]) == ("answered", ["done"])
+
+
+def test_the_second_lines_row_is_completed_by_the_third(path: str, config: Config) -> None:
+    record_fallback(path, agi_call(), [attempt(agi_call(), None)])
+    leave(path, begin() + end(dialstatus="NOANSWER", legs=f"alice:main:{START + 4}:::NOANSWER"))
+    take(path, config)
+    row = only(path)
+    assert (row["id"], row["outcome"], row["path"]) == (agi_call().id, "no_answer", "dialplan")
+
+
+def test_a_call_that_goes_on_is_left_alone(path: str, config: Config) -> None:
+    file = leave(path, begin())
+    assert take(path, config) == Imported(waiting=1)
+    assert file.exists()
+    assert dump(path)["calls"] == []
+
+
+@pytest.mark.parametrize(("keys", "outcome"), [({}, "failed"), ({"answer": START + 8}, "answered")])
+def test_a_call_whose_end_nobody_wrote_is_ended_in_time(
+    path: str, config: Config, keys: dict[str, object], outcome: str
+) -> None:
+    """Asterisk itself was killed."""
+    leave(path, begin() + (line(id=UNIQUEID, **keys) if keys else ""), age=ABANDONED_AFTER)
+    config_now = START + 60
+    assert import_fallback(Direct(path), config, now=config_now) == Imported(calls=1)
+    assert only(path)["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "rubbish\n",
+        "end=1772359230\n",
+        f"id={UNIQUEID}&end\n",
+        f"id={UNIQUEID}&end=" + "9" * LONGEST_LINE + "\n",
+        f"id={UNIQUEID}&did=" + "9" * 2000 + "\n",
+        f"id={UNIQUEID}&name=%1b%5b2J\n",
+        f"id={UNIQUEID}&caller=%00\n",
+        "id=another.1&end=1772359230\n",
+    ],
+)
+def test_a_bad_line_is_set_aside_and_the_others_are_taken(path: str, config: Config, spoilt: str) -> None:
+    file = leave(path, begin() + spoilt + end(dialstatus="BUSY"))
+    assert take(path, config) == Imported(calls=1, bad=1)
+    assert only(path)["outcome"] == "busy"
+    assert Path(f"{file}.bad").read_text() == spoilt
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rubbish\nmore rubbish\n",
+        begin(start="") + end(),
+        begin(start="yesterday") + end(),
+        begin(start="nan") + end(),
+        begin(start="-5") + end(),
+        begin(did="") + end(),
+        begin(campaign="") + end(),
+        begin() + end(end="soon"),
+        begin() + end(talk="inf"),
+        begin() + end(outcome="engaged"),
+        begin() + end(hangup_by="nobody"),
+        begin(path="pigeon") + end(),
+        begin() + end(legs=",".join(f"a:m:{START}" for _ in range(32))),
+        begin() + end(legs=f"a:m:{START}:::BUSY:17:486:more"),
+        begin() + end(legs="a:m:never"),
+    ],
+)
+def test_a_file_that_makes_no_call_is_set_aside_whole(path: str, config: Config, text: str) -> None:
+    file = leave(path, text, age=ABANDONED_AFTER)
+    assert take(path, config).bad == 2
+    assert dump(path)["calls"] == []
+    assert Path(f"{file}.bad").read_text() == text
+    assert not file.exists()
+
+
+def test_what_asterisk_did_not_write_is_not_read(path: str, config: Config, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(begin() + end())
+    where = Path(folder(path))
+    (where / "link.call").symlink_to(secret)
+    os.mkfifo(where / "pipe.call")
+    leave(path, "x" * (LARGEST_FILE + 1), "long")
+    assert take(path, config) == Imported(bad=3)
+    assert dump(path)["calls"] == []
+    assert sorted(os.listdir(where)) == ["link.call.bad", "long.call.bad", "pipe.call.bad"]
+
+
+def test_a_spoilt_operation_is_set_aside(path: str, config: Config) -> None:
+    Path(folder(path), "c.ops").write_text("rubbish\n")
+    assert take(path, config) == Imported(calls=1, bad=1)
+    assert Path(folder(path), "c.ops.bad").read_text() == "rubbish\n"
+
+
+def test_a_campaign_that_is_no_more_is_the_unknown_numbers(path: str, config: Config) -> None:
+    leave(path, begin(campaign="removed") + end())
+    take(path, config)
+    assert only(path)["campaign"] == "unknown"
+
+
+def test_without_a_folder_there_is_nothing(path: str, config: Config) -> None:
+    os.rmdir(folder(path))
+    assert take(path, config) == Imported()
+
+
+def test_a_writer_that_can_keep_nothing_is_given_nothing(path: str, config: Config) -> None:
+    file = leave(path, begin() + end())
+    sink = Direct(path)
+    sink.stores = False
+    for _ in range(3):
+        assert import_fallback(sink, config, now=START + 60) == Imported(waiting=1)
+    assert sink.waiting == []
+    assert file.exists()
+
+
+def test_a_locked_database_leaves_it_in_the_writers_journal(path: str, config: Config) -> None:
+    """The real writer: the file goes once the journal has its call, which is stored once the lock is gone."""
+    file = leave(path, begin() + end(dialstatus="BUSY"))
+    writer = Writer(path, node="test", on_trouble=lambda _: None, clock=lambda: START)
+    with closing(nobody_writes(path)):
+        writer.start()
+        assert import_fallback(writer, config, now=START + 60) == Imported(calls=1)
+        assert not file.exists()
+        assert Path(f"{path}.spool").read_text().count("\n") == 1
+    assert writer.close(20)
+    assert only(path)["outcome"] == "busy"
+
+
+def test_the_routers_row_written_after_the_fallbacks_is_the_same_row(path: str, config: Config) -> None:
+    """The router's rows come late, out of its journal: the channel tells that it is one call."""
+    leave(path, begin() + end(talk=10, salesperson="bob"))
+    take(path, config)
+    opened = replace(call("router", -2.0), channel=UNIQUEID)
+    lost = replace(opened, outcome=Outcome.FAILED, ended_at=START + 40)
+    write(path, [CallOpened(opened), replace(missed("router", -2.0), call=lost)])
+    row = only(path)
+    assert (row["id"], row["outcome"]) == (fallback_id(UNIQUEID, START), "answered")
+    assert [leg["id"] for leg in row["legs"]] == [f"{row['id']}-01"]
+
+
+def test_a_channels_name_that_comes_again_after_years_is_another_call(path: str) -> None:
+    first, again = call("first"), replace(call("again", 9e7), channel=call("first").channel)
+    write(path, [CallOpened(first), CallOpened(again), CallOpened(first), CallOpened(again)])
+    assert len(dump(path)["calls"]) == 2
+
+
+def test_values_are_percent_encoded_and_a_plus_is_a_plus() -> None:
+    left = parse("id=1.1&caller=%2B33145678901&did=+33184801001&name=Jos%C3%A9%20%26%20fils\n")
+    assert left.keys == {"id": "1.1", "caller": "+33145678901", "did": "+33184801001", "name": "José & fils"}
+    assert Caller(left.keys["caller"]).number == "+33145678901"
+
+
+def test_whole_calls_are_what_the_helpers_say() -> None:
+    """The test's own rows: an opened call has no end."""
+    assert [type(each).__name__ for each in whole(missed("x"))] == ["CallOpened", "CallEnded"]
