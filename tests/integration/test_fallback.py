@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from sandbox.behaviours import BUSY, DECLINE, Answer, Refuse, RingOut
-from sandbox.phones import Carrier
 from tests.integration.site import (
     ALICE,
     ALONE,
@@ -174,10 +173,10 @@ def test_a_number_that_no_campaign_owns_is_never_hung_up_on(second_line: Site) -
 def test_the_next_trunk_is_tried_when_the_first_cannot_place_the_call(second_line: Site) -> None:
     site = second_line
     site.mobiles({ALICE: Refuse(503)})
-    with Carrier(site.asterisk.ports, site.folder / "phones", port=site.asterisk.ports.second_carrier) as second:
-        second.play({ALICE: Answer(ring=0.1, talk=0.2)})
-        call = site.call(ALONE)
-        assert call.ended()["outcome"] == "answered"
+    site.stack.second_carrier.play({ALICE: Answer(ring=0.1, talk=0.2)})
+    call = site.call(ALONE)
+    assert call.ended()["outcome"] == "answered"
+    site.stack.second_carrier.play({})
     trunks = [(attempt["trunk"], attempt["result"], attempt["sip_status"]) for attempt in call.attempts()]
     assert trunks == [("main", "unreachable", 503), ("second", "accepted", None)]
 
