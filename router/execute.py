@@ -37,6 +37,9 @@ from router.store.writer import Writer
 
 log: Final = logging.getLogger("router.execute")
 
+#: A dialplan context that does not exist: where a redirect (302) or a transfer (REFER) from the mobile's side ends.
+NOWHERE: Final = "callrouter-nowhere"
+
 
 class Live:
     """One call in memory, with the configuration it was decided on: a reload does not reach it."""
@@ -69,13 +72,15 @@ class Executor:
     # --- Asterisk -----------------------------------------------------------------------------------------
 
     def _originate(self, live: Live, command: Originate) -> None:
+        number = command.caller_id or next(iter(live.config.by_number), "")
         future = self._client.originate(
             command.endpoint,
             channel_id=command.leg,
             app_args="leg",
             originator=live.call.channel,
-            caller_id=command.caller_id,
+            caller_id=number,
             timeout=command.timeout,
+            variables=_dress(number, withheld=not command.caller_id),
             lane=live.call.id,
         )
         self._watch(live, command, future)
@@ -172,6 +177,24 @@ class Executor:
         StartTimer: _start_timer,
         StopTimer: _stop_timer,
         Save: _save,
+    }
+
+
+def _dress(number: str, *, withheld: bool) -> dict[str, str]:
+    """What a leg is to show, and where it must not lead.
+
+    Asterisk hands its originator's name, presentation and Diversion on to a leg, and its number too unless the leg
+    is given another: what a caller put into them ends here. Anonymous is one of our numbers, withheld: the carrier
+    wants to know whose call it is.
+    """
+    return {
+        "CONNECTEDLINE(name,i)": "",
+        "CONNECTEDLINE(num,i)": number,
+        "CONNECTEDLINE(pres,i)": "prohib" if withheld else "allowed",
+        "REDIRECTING(from-num-valid,i)": "0",
+        "REDIRECTING(from-name-valid,i)": "0",
+        "FORWARD_CONTEXT": NOWHERE,
+        "TRANSFER_CONTEXT": NOWHERE,
     }
 
 

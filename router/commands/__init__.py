@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any, Final
 
@@ -55,13 +56,19 @@ class LazyGroup(click.Group):
             sys.exit(3 if isinstance(error, Unhealthy) else 1)
 
 
+def default_config() -> str:
+    """campaigns.yaml here, or the installed one: sudo passes no CALLROUTER_CONFIG on."""
+    here, installed = "campaigns.yaml", "/etc/callrouter/campaigns.yaml"
+    return installed if not os.path.exists(here) and os.path.exists(installed) else here
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     "config_path",
-    default="campaigns.yaml",
+    default=default_config,
     envvar="CALLROUTER_CONFIG",
-    show_default=True,
+    show_default="campaigns.yaml, else /etc/callrouter/campaigns.yaml",
     metavar="FILE",
     help="The campaigns file.",
 )

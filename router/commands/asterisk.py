@@ -149,19 +149,17 @@ def _replace(path: Path, file: File) -> None:
 
 
 def _tell_next(config: Config, made: dict[str, File], folder: str) -> None:
-    from router.store.fallback import folder as spool
-
     click.echo(f"{len(made)} files in {folder}. Next:")
     click.echo("\n1. Include them, each at the end of its file in /etc/asterisk:")
     for name in INCLUDED:
         if f"callrouter-{name}.conf" in made:
             click.echo(f"     {name + '.conf:':18} #include {folder}/callrouter-{name}.conf")
     click.echo(f"2. Give the trunk's endpoint `context = callrouter` (compare {folder}/callrouter-pjsip.conf).")
-    click.echo("3. Asterisk's user must be able to read this folder and the routes, and to write the records:")
-    click.echo("   run the router as that user, or put both into one group (here `asterisk`):")
+    click.echo(
+        "3. Let Asterisk's user (here `asterisk`) read them, and run the router as that user too: the AGI script"
+    )
+    click.echo(f"   shares {config.database} with it.")
     click.echo(f"     chgrp -R asterisk {shlex.quote(folder)}")
-    ours = shlex.join((os.path.dirname(config.database), spool(config.database)))
-    click.echo(f"     install -d -m 2770 -g asterisk {ours}")
     click.echo('4. asterisk -rx "core reload"')
     click.echo("5. callrouter doctor")
     click.echo('\nAfter each change of campaigns.yaml: the same command, then: asterisk -rx "dialplan reload"')

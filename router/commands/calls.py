@@ -47,7 +47,7 @@ def command() -> None:
 @click.option("--from", "first", type=_DAY, metavar="DATE", help="First day, included.")
 @click.option("--to", "last", type=_DAY, metavar="DATE", help="Last day, included.")
 @click.option("--campaign", metavar="ID", help="This campaign alone.")
-@click.option("--outcome", type=_OUTCOMES, help="Calls that ended so; `missed` and `live` too.")
+@click.option("--outcome", type=_OUTCOMES, metavar="OUTCOME", help="Calls that ended so; `missed` and `live` too.")
 @click.option("--salesperson", metavar="ID", help="Calls that this person took.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="At most so many.")
 @shown.numbers_options

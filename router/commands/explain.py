@@ -54,7 +54,14 @@ class Explained:
     "--at", "at", metavar="TIME", help="'2026-12-24 10:00' in the company's time zone, or ISO 8601; default: now."
 )
 @click.option("--numbers", is_flag=True, help="Show the salespeople's mobiles in full.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to show it.",
+)
 @click.pass_obj
 def command(context: Context, to: str, caller: str, at: str | None, numbers: bool, form: str) -> None:
     """Say who would ring for a number, when, and which rule decided."""

@@ -102,7 +102,7 @@ def _fallback(config: Config, now: float) -> Iterator[Finding]:
     try:
         entries = list(os.scandir(place))
     except OSError as error:
-        yield fail("fallback", f"{place}: {error.strerror}", f"install -d -m 2770 -g asterisk {quote(place)}")
+        yield fail("fallback", f"{place}: {error.strerror}", f"install -d -m 770 -o asterisk {quote(place)}")
         return
     bad = [entry.name for entry in entries if entry.name.endswith(".bad")]
     late = [entry.name for entry in entries if entry.name.endswith((".call", ".ops")) and _late(entry, now)]

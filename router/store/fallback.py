@@ -64,5 +64,5 @@ def _leave(database: str, call_id: str, operation: Operation) -> None:
     except OSError as error:
         raise StoreError(
             f"{name}.ops: cannot be written ({error.strerror}); make its folder writable for Asterisk's user: "
-            f"install -d -m 2770 -g asterisk {folder(database)}"
+            f"install -d -m 770 -o asterisk {folder(database)}"
         ) from error

@@ -345,7 +345,7 @@ class Writer:
         folder = fallback.folder(self._path)
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder, 0o700)
-            os.chmod(folder, 0o2770)  # noqa: S103 - whatever the umask: Asterisk's user writes here through its group
+            os.chmod(folder, 0o770)  # noqa: S103 - whatever the umask: a group in common may let Asterisk's user in
 
     def _identity(self) -> tuple[int, int] | None:
         try:

@@ -467,7 +467,7 @@ def test_callbacks_past_their_end_are_put_down_as_expired(path: str, told: Told)
 def test_the_folder_of_the_fallback_is_there(path: str, start: Callable[[], Writer]) -> None:
     writer = start()
     assert writer.flush(10)
-    assert os.stat(folder(path)).st_mode & 0o7777 == 0o2770
+    assert os.stat(folder(path)).st_mode & 0o7777 == 0o770
 
 
 def test_killed_at_any_moment_each_call_is_whole_or_not_there(path: str) -> None:

@@ -1,0 +1,186 @@
+"""The verbs of ARI that the router uses. Each returns a future at once; errors are those of router.errors.
+
+The `lane` orders requests (see router.ari.requests); without one it is the channel's or bridge's id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from router.ari import wire
+from router.ari.requests import DEADLINE
+from router.ari.rest import Refused, give_error, segment
+from router.errors import AriAllocation, AriConflict, AriError, AriGone
+
+if TYPE_CHECKING:
+    from router.ari.link import Link
+
+T = TypeVar("T")
+
+#: Asterisk filters the answers to requests over the websocket like any event, and the news that another connection
+#: has taken the application's name: no filter may leave these out.
+ALWAYS_ALLOWED: Final = ("RESTResponse", "ApplicationReplaced")
+
+
+class Client:
+    """Asterisk, as far as the router commands it."""
+
+    def __init__(self, link: Link) -> None:
+        self._requests = link.requests
+        self._app = link.app
+
+    # --- Channels -----------------------------------------------------------------------------------------
+
+    def answer(self, channel: str, *, lane: str = "") -> asyncio.Future[None]:
+        """Pick up a caller (200 OK). AriGone, AriConflict when it is not in the application."""
+        return self._requests.submit("POST", f"channels/{segment(channel)}/answer", lane=lane or channel)
+
+    def ring(self, channel: str, *, lane: str = "") -> asyncio.Future[None]:
+        """Let the caller hear ringing (180). AriGone, AriConflict."""
+        return self._requests.submit("POST", f"channels/{segment(channel)}/ring", lane=lane or channel)
+
+    def hang_up(self, channel: str, reason: str = "normal", *, lane: str = "") -> asyncio.Future[None]:
+        """End a channel. `reason` is one of ARI's words: `normal`, `busy`, `congestion`, `no_answer` … AriGone."""
+        query = {"reason": reason}
+        return self._requests.submit("DELETE", f"channels/{segment(channel)}", query, lane=lane or channel)
+
+    def continue_in_dialplan(
+        self, channel: str, *, context: str = "", extension: str = "", priority: int = 0, lane: str = ""
+    ) -> asyncio.Future[None]:
+        """Let the channel leave the application, and go on in the dialplan: after `Stasis()`, or where it is told.
+        AriGone, AriConflict."""
+        body: dict[str, object] = {}
+        if context:
+            body = {"context": context, "extension": extension, "priority": priority or 1}
+        path = f"channels/{segment(channel)}/continue"
+        return self._requests.submit("POST", path, None, body or None, lane=lane or channel)
+
+    def set_variable(self, channel: str, name: str, value: str, *, lane: str = "") -> asyncio.Future[None]:
+        """Set a channel variable, or a dialplan function such as `TIMEOUT(absolute)`. AriGone, AriConflict."""
+        path = f"channels/{segment(channel)}/variable"
+        body = {"variable": name, "value": value}
+        return self._requests.submit("POST", path, None, body, lane=lane or channel)
+
+    def originate(
+        self,
+        endpoint: str,
+        *,
+        channel_id: str,
+        app: str = "",
+        app_args: str = "",
+        originator: str = "",
+        caller_id: str = "",
+        timeout: float = 30.0,
+        variables: Mapping[str, str] | None = None,
+        formats: Sequence[str] = (),
+        lane: str = "",
+    ) -> asyncio.Future[wire.Channel]:
+        """Dial `endpoint` as the channel `channel_id`, which comes to the application once it is answered.
+
+        `timeout` is in seconds and rounded up: Asterisk knows whole ones, after which it gives up by itself.
+        `originator` is the channel on whose behalf it is dialled. `caller_id` is `"name" <number>` or a number,
+        empty for none. `app` is the link's own when empty.
+
+        AriAllocation: the endpoint cannot be created, nothing was dialled. AriGone: the originator has gone,
+        nothing was dialled. AriConflict: a channel of this id lives. After AriTimeout and AriDisconnected the
+        channel may come to life all the same.
+        """
+        asked: dict[str, object] = {
+            "endpoint": endpoint,
+            "channelId": channel_id,
+            "app": app or self._app,
+            "timeout": max(1, math.ceil(timeout)),
+            "appArgs": app_args,
+            "originator": originator,
+            "callerId": caller_id,
+            "variables": dict(variables or {}),
+            "formats": ",".join(formats),
+        }
+        body = {key: value for key, value in asked.items() if value}
+        lane = lane or channel_id
+        return self._requests.ask(
+            "POST", "channels", None, body, read=wire.channel, lane=lane, refused=self._check(channel_id, lane)
+        )
+
+    def _check(self, channel_id: str, lane: str) -> Refused:
+        """Asterisk's 409 to an originate cannot be believed: its reason is a variable of the serving thread that is
+        never set back, so that after one true conflict every endpoint that cannot be created is a conflict too
+        (measured on 22.10). Whether the channel lives is the truth."""
+
+        def refused(future: asyncio.Future[object], error: AriError) -> AriError | None:
+            if not isinstance(error, AriConflict):
+                return error
+            self.channel(channel_id, lane=lane).add_done_callback(lambda found: settle(future, error, found))
+            return None
+
+        def settle(future: asyncio.Future[object], conflict: AriError, found: asyncio.Future[wire.Channel]) -> None:
+            error = found.exception()
+            if error is None:
+                give_error(future, conflict)
+            elif isinstance(error, AriGone):
+                give_error(future, AriAllocation(f"ARI POST channels: {channel_id} was not created", 409))
+            else:
+                give_error(future, error)
+
+        return refused
+
+    def channel(self, channel: str, *, lane: str = "") -> asyncio.Future[wire.Channel]:
+        """One channel. AriGone."""
+        return self._requests.ask("GET", f"channels/{segment(channel)}", read=wire.channel, lane=lane or channel)
+
+    def channels(self) -> asyncio.Future[tuple[wire.Channel, ...]]:
+        """Every channel of this Asterisk, ours or not. Travels over HTTP."""
+        return self._list("channels", wire.channels)
+
+    # --- Bridges ------------------------------------------------------------------------------------------
+
+    def create_bridge(self, bridge: str, *, lane: str = "") -> asyncio.Future[None]:
+        """Make a mixing bridge. Plain on purpose: without `dtmf_events` and `proxy_media` two legs in it become
+        native RTP, which costs no more than Dial(). AriConflict when it exists."""
+        body = {"type": "mixing"}
+        return self._requests.submit("POST", f"bridges/{segment(bridge)}", None, body, lane=lane or bridge)
+
+    def add_to_bridge(self, bridge: str, *channels: str, lane: str = "") -> asyncio.Future[None]:
+        """Put channels into a bridge: all of them or, when one has gone (AriGone) or is not in the application
+        (AriConflict), none."""
+        path = f"bridges/{segment(bridge)}/addChannel"
+        return self._requests.submit("POST", path, None, {"channel": list(channels)}, lane=lane or bridge)
+
+    def destroy_bridge(self, bridge: str, *, lane: str = "") -> asyncio.Future[None]:
+        """Remove a bridge; channels in it stay in the application. AriGone."""
+        return self._requests.submit("DELETE", f"bridges/{segment(bridge)}", lane=lane or bridge)
+
+    def bridges(self) -> asyncio.Future[tuple[wire.Bridge, ...]]:
+        """Every bridge of this Asterisk, ours or not. Travels over HTTP."""
+        return self._list("bridges", wire.bridges)
+
+    # --- The rest -----------------------------------------------------------------------------------------
+
+    def application(self, name: str = "", *, lane: str = "") -> asyncio.Future[wire.Application]:
+        """What an application is subscribed to, the link's own by default. AriGone when Asterisk knows none."""
+        name = name or self._app
+        return self._requests.ask(
+            "GET", f"applications/{segment(name)}", read=wire.application, lane=lane or f"app {name}"
+        )
+
+    def set_event_filter(
+        self, name: str, allowed: Iterable[str], *, deadline: float = DEADLINE
+    ) -> asyncio.Future[None]:
+        """Have Asterisk send the application events of these types only; ALWAYS_ALLOWED are added. AriGone when
+        Asterisk knows no such application, or no filters."""
+        types = dict.fromkeys((*allowed, *ALWAYS_ALLOWED))
+        body = {"allowed": [{"type": kind} for kind in types]}
+        path = f"applications/{segment(name)}/eventFilter"
+        return self._requests.submit("PUT", path, None, body, lane=f"app {name}", deadline=deadline)
+
+    def asterisk_info(self, *, deadline: float = DEADLINE) -> asyncio.Future[wire.AsteriskInfo]:
+        """Which Asterisk this is."""
+        return self._requests.ask(
+            "GET", "asterisk/info", read=wire.asterisk_info, lane="asterisk", deadline=deadline
+        )
+
+    def _list(self, path: str, read: Callable[[object], tuple[T, ...]]) -> asyncio.Future[tuple[T, ...]]:
+        return self._requests.ask("GET", path, read=read, lane=f"list {path}", slow=True)
