@@ -17,6 +17,7 @@ from router import recovery, routing
 from router.ari import wire
 from router.ari.client import Client
 from router.call import begin, step
+from router.dialplan import HANDOVER
 from router.events import CallerLeft, Command, Event, Found, LegDown, LegRinging, LegUp
 from router.execute import Executor, Live
 from router.ids import bridge_id, call_of_leg, new_call_id
@@ -58,6 +59,8 @@ class Engine:
         """The same, by the caller's channel."""
         self._dialstatus: dict[str, str] = {}
         """The last word of Dial events on legs that still exist."""
+        self._settled: set[str] = set()
+        """Callers whose calls were settled since Asterisk was last asked what lives."""
 
     # --- What others look at ------------------------------------------------------------------------------
 
@@ -136,7 +139,11 @@ class Engine:
         """
         at, wall = self._clock(), self._wall()
         epoch = row.started_at if row else wall
-        decision = self._decide(channel, args, wall)
+        try:
+            decision = self._decide(channel, args, wall)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, this caller is not left in silence
+            self._hand_over(channel.id, error)
+            return
         call = Call(
             id=row.id if row else new_call_id(wall),
             decision=decision,
@@ -155,6 +162,13 @@ class Engine:
         inbound = read_inbound(args, channel.caller_number, channel.caller_name)
         return routing.decide(self.config, inbound, datetime.fromtimestamp(wall, UTC))
 
+    def _hand_over(self, channel: str, error: Exception) -> None:
+        """Let the fallback take a caller for whom we cannot decide. The error's text may hold his number."""
+        log.error(fact(event="internal_error", about="decision", channel=channel, error=type(error).__name__))
+        log.debug("", exc_info=error)
+        context, extension, priority = HANDOVER
+        self._client.continue_in_dialplan(channel, context=context, extension=extension, priority=priority)
+
     def _take(self, live: Live, event: Event) -> None:
         self._commit(live, *step(live.call, event))
 
@@ -164,7 +178,7 @@ class Engine:
         live.stepped_at = self._clock()
         for command in commands:
             self._executor.run(live, command)
-        if call.phase is not before:
+        if call.phase is not before and call.phase is not Phase.CONNECTING:
             self._tell(call)
         if call.settled:
             self._forget(live)
@@ -176,6 +190,7 @@ class Engine:
     def _forget(self, live: Live) -> None:
         self._calls.pop(live.call.id, None)
         self._callers.pop(live.call.channel, None)
+        self._settled.add(live.call.channel)
         for leg in live.call.legs:
             self._dialstatus.pop(leg.id, None)
 
@@ -188,6 +203,7 @@ class Engine:
         connects, and leaves alone the calls that have moved in the last seconds.
         """
         asked_at = self._clock()
+        self._settled.clear()
         channels = {channel.id: channel for channel in await self._client.channels()}
         bridges = await self._client.bridges()
         recovered = self._recover(rows, channels)
@@ -204,7 +220,8 @@ class Engine:
         for bridge in lone_bridges:
             self._client.destroy_bridge(bridge)
         for channel in channels.values():
-            if channel.id not in self._callers and self._is_caller(channel):
+            # Whoever has left while we asked still stands in the list.
+            if channel.id not in self._callers and channel.id not in self._settled and self._is_caller(channel):
                 self._arrive(channel, channel.app_args)
 
     def _recover(self, rows: LiveRows, channels: dict[str, wire.Channel]) -> recovery.Recovered:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from router import callbacks
 from router.ari.client import Client
-from router.errors import AriAllocation, AriDisconnected, AriError, AriGone
+from router.errors import AriAllocation, AriConflict, AriDisconnected, AriError, AriGone
 from router.events import (
     Command,
     Connect,
@@ -110,7 +110,8 @@ class Executor:
     def _watch(self, live: Live, command: Command, *futures: asyncio.Future[Any]) -> None:
         """Tell the call how its command went: once if it was refused, and that it is connected when it is.
 
-        The requests of a call are carried out in order, so the last one's yes is the whole command's.
+        The requests of a call are carried out in order, so the last one's yes is the whole command's. A conflict
+        before it (the bridge is there already) is left to it to judge.
         """
         told = False
 
@@ -119,11 +120,13 @@ class Executor:
             if told or future.cancelled():
                 return
             error = future.exception()
+            if isinstance(error, AriConflict) and future is not futures[-1]:
+                return
             if error is not None:
                 told = True
                 why = f"{type(error).__name__}: {error}"
                 log.debug(fact(call=live.call.id, event="refused", command=type(command).__name__, why=why))
-                self._take(live, Failed(self._clock(), command, _failure(error)))
+                self._take(live, Failed(self._clock(), command, _failure(command, error)))
             elif future is futures[-1] and isinstance(command, Connect):
                 self._take(live, Connected(self._clock(), command.leg))
 
@@ -198,9 +201,12 @@ def _dress(number: str, *, withheld: bool) -> dict[str, str]:
     }
 
 
-def _failure(error: BaseException) -> Failure:
+def _failure(command: Command, error: BaseException) -> Failure:
     match error:
         case AriGone():
+            return Failure.GONE
+        case AriConflict() if isinstance(command, Connect):
+            # One of the two has left the application and is on its way out: its own end event says which.
             return Failure.GONE
         case AriAllocation():
             return Failure.NOT_PLACED

@@ -14,6 +14,8 @@ class LineFormatter(logging.Formatter):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         text = super().format(record)
         line = f"{stamp}.{int(record.msecs):03d}Z {record.levelname.lower():7} {record.name} {text}"
+        if line.isprintable():
+            return line
         return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
 
 

@@ -13,8 +13,9 @@ import aiohttp
 from router.ari import lanes, websocket
 from router.model import Ari, Secret
 
-#: Seconds after which an idle HTTP connection is closed. Each holds one of Asterisk's threads, and a new one costs less
-#: than a millisecond on loopback. Asterisk closes it after 15: being first spares a request that meets the close.
+#: Seconds after which an idle HTTP connection is closed. Each holds one of Asterisk's threads, and a new one costs
+#: less than a millisecond on loopback. Asterisk closes it after 15: being first spares a request that meets the
+#: close.
 IDLE: Final = 2.0
 
 
