@@ -1,0 +1,141 @@
+"""The private Asterisk that all tests share, the phones, and the proof that a test leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import coverage
+import coverage.exceptions
+import pytest
+
+from sandbox import processes
+from sandbox.asterisk import CHECKOUT, Asterisk
+from sandbox.errors import SandboxError
+from sandbox.phones import Caller, Carrier
+
+SETTLE = 10.0
+"""Seconds in which channels, bridges, descriptors and threads must be back where they were."""
+WARM_UP = """\
+[warm-up]
+exten => s,1,Answer()
+ same => n,System(true)
+ same => n,Hangup()
+"""
+"""Makes Asterisk start the thread that it starts when first needed and keeps: no test shall seem to leave it."""
+PURE = (
+    "call", "callbacks", "dialplan", "events", "ids", "inbound", "model", "numbers", "outcome", "records",
+    "recovery", "routing", "schedule", "state",
+)  # fmt: skip
+"""The rooms of router/ without I/O: covered branch by branch."""
+ENOUGH = 100.0
+COVERAGE = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Path:
+    """A folder of this run, in the checkout; what earlier runs left is removed, what a failing one left is kept."""
+    base = CHECKOUT / ".sandbox"
+    for old in base.glob("tests-*"):
+        pid = old.name.removeprefix("tests-")
+        if not pid.isdigit() or not processes.alive(int(pid)):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = base / f"tests-{os.getpid()}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def session_asterisk(runtime: Path) -> Iterator[Asterisk]:
+    with Asterisk(runtime / "asterisk", dialplan=WARM_UP, verbose=3) as started:
+        started.cli("channel originate Local/s@warm-up application Wait 1")
+        processes.wait_until(
+            lambda: "autoservice" in started.cli("core show threads") and started.quiet(),
+            SETTLE,
+            "it has warmed up",
+        )
+        yield started
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "settle(seconds): how long Asterisk may take to forget what the test did")
+
+
+@pytest.fixture
+def asterisk(session_asterisk: Asterisk, request: pytest.FixtureRequest) -> Iterator[Asterisk]:
+    """The shared Asterisk; the test fails when it leaves a channel, a bridge, a descriptor or a thread behind."""
+    marker = request.node.get_closest_marker("settle")
+    patience = float(marker.args[0]) if marker else SETTLE
+    before = (session_asterisk.descriptors(), session_asterisk.threads())
+    yield session_asterisk
+    if not session_asterisk.running:
+        pytest.fail(f"Asterisk did not survive the test; its log: {session_asterisk.log}")
+    left = ""
+
+    def settled() -> bool:
+        nonlocal left
+        # Counted before anything is asked: each question on the command line is a thread for a moment.
+        now = (session_asterisk.descriptors(), session_asterisk.threads())
+        channels, bridges = session_asterisk.channels(), session_asterisk.bridges()
+        left = f"channels {channels}, bridges {bridges}, descriptors and threads {now} after {before}"
+        return not channels and not bridges and now[0] <= before[0] and now[1] <= before[1]
+
+    with contextlib.suppress(SandboxError):
+        processes.wait_until(settled, patience, "back to where it was", every=0.05)
+        return
+    session_asterisk.cli("channel request hangup all")
+    pytest.fail(f"left behind: {left}")
+
+
+@pytest.fixture
+def carrier(asterisk: Asterisk, tmp_path: Path) -> Iterator[Carrier]:
+    """The far end of the trunk; call `play` to say what each mobile does."""
+    with Carrier(asterisk.ports, tmp_path / "phones") as far_end:
+        yield far_end
+
+
+@pytest.fixture
+def second_carrier(asterisk: Asterisk, tmp_path: Path) -> Iterator[Carrier]:
+    """The far end of the trunk `backup`."""
+    with Carrier(asterisk.ports, tmp_path / "phones", port=asterisk.ports.second_carrier) as far_end:
+        yield far_end
+
+
+@pytest.fixture
+def caller(asterisk: Asterisk, tmp_path: Path) -> Iterator[Caller]:
+    """Places calls; whatever is still up at the end vanishes."""
+    with Caller(asterisk.ports, tmp_path / "phones") as phone:
+        yield phone
+
+
+# --- Coverage of the pure rooms ---------------------------------------------------------------------------
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under `coverage run`, a whole run fails when a branch of a pure room was not tested."""
+    measured = coverage.Coverage.current()
+    if measured is None:
+        return
+    measured.stop()
+    table = io.StringIO()
+    files = [str(CHECKOUT / "router" / f"{room}.py") for room in PURE]
+    try:
+        total = measured.report(include=files, show_missing=True, skip_covered=True, file=table)
+    except coverage.exceptions.NoDataError:
+        return
+    session.config.stash[COVERAGE] = table.getvalue()
+    whole = session.config.args == session.config.getini("testpaths") and not session.config.option.keyword
+    if whole and session.exitstatus == pytest.ExitCode.OK and total < ENOUGH:
+        session.config.stash[COVERAGE] += f"The pure rooms are covered to {total:.1f} %, not {ENOUGH:.0f} %.\n"
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    table = terminalreporter.config.stash.get(COVERAGE, "")
+    if table:
+        terminalreporter.section("the pure rooms, branch by branch")
+        terminalreporter.write(table)
