@@ -73,7 +73,10 @@ class AriProxy:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     async def _start(self) -> None:
-        self._session = aiohttp.ClientSession(auto_decompress=False)
+        # No connection outlives its request: what is left of descriptors after a test is then the router's doing.
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False, connector=aiohttp.TCPConnector(force_close=True)
+        )
         app = web.Application(client_max_size=2**24)
         app.router.add_get("/ari/events", self._websocket)
         app.router.add_route("*", "/ari/{path:.*}", self._http)
@@ -129,9 +132,13 @@ class AriProxy:
 
     async def _http(self, request: web.Request) -> web.Response:
         assert self._session is not None
-        kept = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
+        kept = {
+            name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers
+        }
         async with self._session.request(
             request.method, f"{self._target}{request.raw_path}", headers=kept, data=await request.read()
         ) as answer:
             body = await answer.read()
-            return web.Response(status=answer.status, body=body, content_type="application/json")
+            passed = web.Response(status=answer.status, body=body, content_type="application/json")
+            passed.force_close()
+            return passed

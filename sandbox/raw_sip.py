@@ -29,6 +29,7 @@ class Received:
 
     start_line: str
     headers: tuple[tuple[str, str], ...]
+    body: str = ""
 
     @property
     def status(self) -> int:
@@ -73,9 +74,10 @@ class _Line:
             text = self._socket.recv(65536).decode(errors="replace")
         except TimeoutError:
             return None
-        start_line, *lines = text.partition("\r\n\r\n")[0].split("\r\n")
+        head, _, body = text.partition("\r\n\r\n")
+        start_line, *lines = head.split("\r\n")
         pairs = (line.partition(":") for line in lines)
-        return Received(start_line, tuple((name.strip(), value.strip()) for name, _, value in pairs))
+        return Received(start_line, tuple((name.strip(), value.strip()) for name, _, value in pairs), body)
 
     def reply(self, request: Received, status: str, headers: str = "", body: str = "") -> None:
         """Answer a request that came in: `486 Busy Here`, and any more headers, each line with its end."""
@@ -147,6 +149,14 @@ class RawCaller(_Line):
     def reinvite(self) -> int:
         return self.request("INVITE", body=self._sdp)
 
+    def refer(self, target: str) -> int:
+        """Ask Asterisk to call `target` in our place; what came of it, as a status."""
+        status = self.request("REFER", _refer_to(target))
+        if status < 300:
+            self.until(_is_last_notify)
+            status = _told(self.seen[-1])
+        return status
+
     def cancel(self) -> None:
         self.send(self._message("CANCEL", 1, self._to))
 
@@ -208,6 +218,16 @@ class RawMobile(_Line):
         starts = (invite.start_line for invite in self._dialled.values())
         return [start.split(" ")[1].partition(":")[2].partition("@")[0] for start in starts]
 
+    def refer(self, invite: Received, target: str) -> int:
+        """Ask Asterisk to call `target` in our place; what came of it, as a status."""
+        status = self.request(invite, "REFER", _refer_to(target))
+        if status >= 300:
+            return status
+        while not _is_last_notify(notify := self._next("NOTIFY", "nobody said what came of the REFER")):
+            self.reply(notify, "200 OK")
+        self.reply(notify, "200 OK")
+        return _told(notify)
+
     def refuse_all(self) -> None:
         """Answer 486 to every call that has come in, so that none of them rings on."""
         for invite in self._dialled.values():
@@ -250,6 +270,20 @@ class RawMobile(_Line):
             if not message.status and message.method != "ACK":
                 self.reply(message, "200 OK")
         return 0
+
+
+def _refer_to(target: str) -> str:
+    return f"Refer-To: <sip:{target}@127.0.0.1>\r\n"
+
+
+def _is_last_notify(message: Received) -> bool:
+    ended = message.header("Subscription-State").startswith("terminated")
+    return ended and message.start_line.startswith("NOTIFY ")
+
+
+def _told(notify: Received) -> int:
+    """The status in the body of a REFER's NOTIFY (RFC 3515, 2.4.5): `SIP/2.0 404 Not Found`."""
+    return int(notify.body.split(" ", 2)[1]) if notify.body.startswith("SIP/2.0 ") else 0
 
 
 def _own(invite: Received) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -48,12 +48,35 @@ class LazyGroup(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every expected failure into one line and the contract's exit code."""
         try:
-            return super().main(*args, **extra)
+            try:
+                return super().main(*args, **extra)
+            finally:
+                # Here, where its failure can be told: at the interpreter's end it could not.
+                if sys.stdout is not None:
+                    sys.stdout.flush()
         except RouterError as error:
-            if "--debug" in sys.argv:
-                raise
-            click.echo(f"callrouter: {error}", err=True)
-            sys.exit(3 if isinstance(error, Unhealthy) else 1)
+            _refuse(str(error), 3 if isinstance(error, Unhealthy) else 1)
+        except UnicodeEncodeError:
+            _refuse("an argument is no text; write it in UTF-8", 1)
+        except BrokenPipeError:
+            _silence()
+            sys.exit(1)
+        except OSError as error:
+            _silence()
+            _refuse(f"{error.filename or 'cannot write the output'}: {error.strerror}", 1)
+
+
+def _refuse(why: str, status: int) -> NoReturn:
+    """One line on standard error; with `--debug` the traceback of what is being handled."""
+    if "--debug" in sys.argv:
+        raise  # noqa: PLE0704 - called while an exception is handled
+    click.echo(f"callrouter: {why}", err=True)
+    sys.exit(status)
+
+
+def _silence() -> None:
+    """Nothing more can be written: what is left is not tried again on the way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def default_config() -> str:

@@ -113,7 +113,7 @@ def _during(path: str, connection: sqlite3.Connection) -> Iterator[sqlite3.Conne
 def _connect(path: str, query: str, busy: float) -> sqlite3.Connection:
     """Autocommit, rows by name; never makes a file."""
     mode = query if "=" in query else f"mode={query}"
-    uri = f"file:{quote(os.path.abspath(path))}?{mode}"
+    uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?{mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy)
     connection.row_factory = sqlite3.Row
     return connection

@@ -1,0 +1,340 @@
+"""Bad SIP on the real Asterisk: routed or refused, one clean row or none, nothing carried out, and nobody dialled
+but the salespeople of campaigns.yaml. What every attack must leave standing is checked by attack.py."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sandbox.raw_sip import RawCaller
+from tests.integration.attack import HIDDEN, PREMIUM, SHOWN, Seen, attack, bait, expose, strike
+from tests.integration.site import ALICE, ALONE, BOB, CAROL, IN_TURN, NOBODYS, Site
+
+pytestmark = pytest.mark.asterisk
+
+SILENCE = 0.3
+"""Seconds in which a message that Asterisk throws away has had its answer, if it were to get one."""
+HERE = "@FILE@"
+"""Stands for the file that is there once something was carried out."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exposed(site: Site) -> None:
+    expose(site)
+
+
+@pytest.fixture
+def here(site: Site) -> Path:
+    return bait(site)
+
+
+def fill(text: str, here: Path) -> str:
+    return text.replace(HERE, str(here))
+
+
+def test_the_bait_would_be_taken(running: Site, here: Path) -> None:
+    """SHELL() works in this Asterisk: that no file appears in the tests below is our doing."""
+    assert running.asterisk.cli(f'dialplan eval function "SHELL(touch {here})"')
+    assert here.exists()
+    here.unlink()
+
+
+# --- The number that is dialled ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        "+33184801001;npdi=yes;rn=+33199999999",
+        "+33184801001;phone-context=+33",
+        "%2B33184801001",
+        "+33184801001:password",
+        "%E2%80%AE%2B33184801001",
+    ],
+)
+def test_a_did_is_found_in_what_a_carrier_puts_around_it(running: Site, user: str) -> None:
+    seen = strike(running, user)
+    assert seen.status == 486
+    assert (seen.row["did"], seen.row["campaign"], seen.row["number"]) == (ALONE, "alone", seen.number)
+    assert seen.rung == [ALICE]
+
+
+@pytest.mark.parametrize(
+    ("user", "did"),
+    [
+        (NOBODYS, NOBODYS),
+        ("letters", "letters"),
+        ("12", "12"),
+        ("s", "s"),
+        ("T", "T"),
+        ("%", "%"),
+        ("%zz", "%zz"),
+        ("9" * 4000, "9" * 39 + "…"),
+        ("x" * 10_000, "x" * 39 + "…"),
+        ("*31%23+33184801001", "*31#+33184801001"),
+        ("a%00b", "a"),
+        ("%0d%0aX-Evil:1", "X-Evil"),
+        ("%1b%5b2J", "[2J"),
+        ("%F0%9F%93%9E", "\N{TELEPHONE RECEIVER}"),
+        ("%FF%FE", "\ufffd\ufffd"),
+        ("=HYPERLINK(%22http%3a//x%22)", "=HYPERLINK()"),
+        ("'%3B%20DROP%20TABLE%20calls%3B--", "'"),
+        ("%22%20=%20%22%22", '"'),
+        ("%2e%2e/%2e%2e/etc/passwd", "../../etc/passwd"),
+        ("a,b,c", "a"),
+        ("$%7BSHELL(touch%20@FILE@)%7D", "${SHELL(touch"),
+        ("$%7BEVAL($%7BSHELL(touch%20@FILE@)%7D)%7D", "${EVAL(${SHELL(touch"),
+        ("$%5B1+1%5D", "$[1+1]"),
+        ("PJSIP/%2B33899123456%40trunk", "PJSIP/+33899123456"),
+        ("x&PJSIP/%2B33899123456%40trunk", "x&PJSIP/+33899123456"),
+    ],
+)
+def test_whatever_is_dialled_takes_the_unknown_numbers_route(
+    running: Site, here: Path, user: str, did: str
+) -> None:
+    seen = strike(running, fill(user, here))
+    assert seen.status == 486
+    assert seen.row["campaign"] == "unknown"
+    assert seen.row["did"].startswith(did) if did.startswith("${") else seen.row["did"] == did
+    assert seen.rung == [CAROL]
+
+
+@pytest.mark.parametrize("user", [None, "%00"])
+def test_no_number_at_all_takes_the_unknown_numbers_route(running: Site, user: str | None) -> None:
+    seen = strike(running, user)
+    assert (seen.status, seen.row["campaign"], seen.rung) == (486, "unknown", [CAROL])
+
+
+@pytest.mark.parametrize(
+    ("user", "status"),
+    [
+        ("", 0),
+        ("+33 1", 0),
+        ("'; DROP TABLE calls", 0),
+        ("=HYPERLINK(\"http://x\")", 0),
+        ("${SHELL(touch%20@FILE@)}", 0),
+        ("a\r\nX-Evil: 1", 0),
+        ("a\0b", 0),
+        ("\udcff\udcfe", 0),
+        ("h", 603),  # Asterisk's own word for a call that is over
+    ],
+)  # fmt: skip
+def test_what_is_no_uri_is_refused_and_leaves_no_row(running: Site, here: Path, user: str, status: int) -> None:
+    seen = strike(running, fill(user, here), patience=SILENCE if not status else 5)
+    assert (seen.status, seen.rows, seen.rung) == (status, [], [])
+
+
+# --- Who calls --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"a\\"b\\\\"',
+        '"<sip:+33899123456@127.0.0.1>"',
+        '"%0d%0aX-Evil: 1"',
+        '"a\0b"',
+        '"\x1b[2J\x07"',
+        '"\u202eecila"',
+        '"\N{PILE OF POO}\N{VARIATION SELECTOR-16}"',
+        '"\udcff\udcfe"',
+        f'"{"N" * 10_000}"',
+        '"=HYPERLINK(\\"http://x\\")"',
+        '"\'; DROP TABLE calls; --"',
+        '"${SHELL(touch @FILE@)}"',
+        "Unquoted Name",
+    ],
+)
+def test_a_callers_name_ends_at_the_router(running: Site, here: Path, name: str) -> None:
+    with attack(running) as seen:
+        caller = fill(f"{name} <sip:{seen.number}@127.0.0.1>", here)
+        with RawCaller(running.asterisk.ports.sip, SHOWN, caller=caller) as call:
+            seen.status = call.status()
+        with RawCaller(running.asterisk.ports.sip, ALONE, caller=caller) as call:
+            assert call.status() == 486
+    assert (seen.status, seen.rung) == (486, [ALICE, ALICE])
+    assert [row["number"] for row in seen.rows] == [seen.number] * 2
+    assert shown(seen) == [seen.number, ALONE]
+
+
+@pytest.mark.parametrize("name", ['"a"b"', '"a\r\n b"', '"a\r\nX-Evil: 1\r\nb"'])
+def test_a_name_that_breaks_its_header_is_refused(running: Site, name: str) -> None:
+    seen = strike(running, caller=f"{name} <sip:+33149000001@127.0.0.1>", patience=SILENCE)
+    assert (seen.status, seen.rows, seen.rung) == (0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("uri", "number"),
+    [
+        ("sip:anonymous@anonymous.invalid", None),
+        ("sip:unavailable@unknown.invalid", None),
+        ("sip:invalid", None),
+        ("sip:letters@h", None),
+        ("sip:0000@h", None),
+        ("sip:%22%3e%0d%0aX-Evil:1@h", None),
+        ("sip:+33149000001%3e%0d%0aX@h", None),
+        ("sip:=HYPERLINK(1)@h", None),
+        ("sip:'%3B%20DROP%20TABLE%20calls@h", None),
+        ("sip:$%7BSHELL(touch%20@FILE@)%7D@h", None),
+        ("sip:PJSIP/%2B33899123456%40trunk@h", None),
+        ("tel:+33149000002", "+33149000002"),
+        (f"sip:{PREMIUM}@h", PREMIUM),
+        ("sip:" + "7" * 4000 + "@h", "7" * 32),
+    ],
+)
+def test_whoever_calls_the_call_is_routed_and_the_mobile_sees_a_number_or_none(
+    running: Site, here: Path, uri: str, number: str | None
+) -> None:
+    seen = strike(running, SHOWN, caller=fill(f"<{uri}>", here))
+    assert (seen.status, seen.row["number"], seen.rung) == (486, number, [ALICE])
+    whole = number is not None and re.fullmatch(r"\+[0-9]{8,15}", number)
+    assert shown(seen) == [number if whole else SHOWN if number else "anonymous"]
+
+
+def test_an_anonymous_campaign_shows_nobody(running: Site) -> None:
+    seen = strike(running, HIDDEN)
+    assert shown(seen) == ["anonymous"]
+    (mobile,) = seen.invites
+    assert seen.number[1:] not in str(mobile.invite)
+    assert ALONE in mobile.invite.header("P-Asserted-Identity"), "the carrier is told whose call it is"
+
+
+def test_a_withheld_callers_number_reaches_neither_the_mobile_nor_the_database(running: Site) -> None:
+    with attack(running) as seen:
+        asserted = f'P-Asserted-Identity: "Real Name" <sip:{seen.number}@h>\r\nPrivacy: id\r\n'
+        caller = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+        with RawCaller(running.asterisk.ports.sip, SHOWN, caller=caller, headers=asserted) as call:
+            seen.status = call.status()
+    assert (seen.status, seen.row["number"], shown(seen)) == (486, None, ["anonymous"])
+    (mobile,) = seen.invites
+    assert seen.number[1:] not in str(mobile.invite)
+
+
+@pytest.mark.parametrize("caller", ["", "not a header", "<sip:@h>", "<sip:a@h>,<sip:b@h>"])
+def test_an_invite_whose_from_is_absent_or_unreadable_is_refused(running: Site, caller: str) -> None:
+    seen = strike(running, caller=caller, patience=SILENCE)
+    assert (seen.status, seen.rows, seen.rung) == (0, [], [])
+
+
+def test_our_own_number_as_caller_is_a_caller_like_any_other(running: Site) -> None:
+    seen = strike(running, caller=f"<sip:{ALONE}@127.0.0.1>")
+    assert (seen.status, seen.row["outcome"], seen.row["number"]) == (486, "busy", ALONE)
+
+
+def test_a_salespersons_mobile_as_caller_is_not_rung(running: Site) -> None:
+    alone = strike(running, caller=f"<sip:{ALICE}@127.0.0.1>")
+    assert (alone.status, alone.row["outcome"], alone.rung) == (503, "unreachable", [])
+    in_turn = strike(running, IN_TURN, caller=f"<sip:{ALICE}@127.0.0.1>")
+    assert (in_turn.status, in_turn.row["outcome"], in_turn.rung) == (486, "busy", [BOB, CAROL])
+
+
+def shown(seen: Seen) -> list[str]:
+    """Whom each mobile that rang sees: the user part of From."""
+    headers = (mobile.invite.header("From") for mobile in seen.invites)
+    return [header.partition("<sip:")[2].partition("@")[0] for header in headers]
+
+
+# --- Headers ----------------------------------------------------------------------------------------------
+
+
+HOSTILE = [
+    '"%00%0d%0aX-Evil: 1" <sip:%00@h>',
+    '"\x1b[2J" <sip:\x1b[2J@h>',
+    '"\u202e" <sip:\u202e@h>',
+    "\udcff\udcfe",
+    '=HYPERLINK("http://x")',
+    "'; DROP TABLE calls;--",
+    "${SHELL(touch @FILE@)}",
+    "<sip:$%7BSHELL(touch%20@FILE@)%7D@h>",
+    "<sip:PJSIP/%2B33899123456%40trunk@h>",
+    "a,b=c&d;e|f)(",
+    "%%%zz%2",
+    "x" * 10_000,
+    "<sip:" + "9" * 4000 + "@h>",
+    ",".join(["<sip:1@h>"] * 500),
+    "",
+    "<>",
+    "<sip:>",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_headers_that_say_what_was_dialled_and_who_calls(running: Site, here: Path, value: str) -> None:
+    dialled = ("P-Called-Party-ID", "Diversion", "X-Did", "X-Other", "History-Info", "Subject")
+    calling = ("P-Asserted-Identity", "Remote-Party-ID", "Privacy", "Call-Info", "X-Evil")
+    with attack(running) as seen:
+        for user, names in (("pilot", dialled), (SHOWN, calling)):
+            headers = "".join(f"{name}: {fill(value, here)}\r\n" for name in names)
+            caller = f"<sip:{seen.number}@127.0.0.1>"
+            with RawCaller(running.asterisk.ports.sip, user, caller=caller, headers=headers) as call:
+                assert call.status() == 486
+    assert [(row["campaign"], row["did"]) for row in seen.rows] == [("unknown", "pilot"), ("shown", SHOWN)]
+    assert seen.rung == [CAROL, ALICE]
+
+
+@pytest.mark.parametrize(
+    ("to", "did"),
+    [
+        ("<sip:+33184801001@h>", ALONE),
+        ("<sip:%2B33184801001;npdi@h;user=phone>", ALONE),
+        ("sip:0033184801001@h", ALONE),
+        ("<tel:+33-1-84-80-10-01>", ALONE),
+        (f"<sip:{PREMIUM}@h>", PREMIUM),
+        ('"%00%0d%0aX-Evil: 1" <sip:%00@h>', "pilot"),
+        ('"\x1b[2J" <sip:=HYPERLINK(1)@h>', "pilot"),
+        ("<sip:" + "9" * 4000 + "@h>", "pilot"),
+        ("<sip:$%7BSHELL(touch%20@FILE@)%7D@h>", "pilot"),
+        ("<sip:PJSIP/%2B33899123456%40trunk@h>", "pilot"),
+        ("\"'; DROP TABLE calls;--\" <sip:'%3B@h>", "pilot"),
+    ],
+)
+def test_the_did_in_to(running: Site, here: Path, to: str, did: str) -> None:
+    seen = strike(running, "pilot", to=fill(to, here))
+    assert (seen.status, seen.row["did"]) == (486, did)
+    assert seen.rung == [ALICE if did == ALONE else CAROL]
+
+
+@pytest.mark.parametrize(
+    ("to", "status"),
+    [
+        (" ", 0),
+        ("<>", 0),
+        ("letters", 0),
+        ("'; DROP TABLE calls;--", 0),
+        ("${SHELL(touch @FILE@)}", 0),
+        ("\udcff\udcfe", 0),
+        ("<sip:+33184801001@h>;tag=forged", 481),
+    ],
+)
+def test_a_to_that_is_none_is_refused(running: Site, here: Path, to: str, status: int) -> None:
+    seen = strike(running, to=fill(to, here), patience=SILENCE if not status else 5)
+    assert (seen.status, seen.rows, seen.rung) == (status, [], [])
+
+
+def test_a_forged_diversion_picks_a_campaign_and_nothing_more(running: Site) -> None:
+    forged = f'Diversion: "Evil" <sip:{ALONE}@h>;reason=unconditional\r\nDiversion: <sip:{PREMIUM}@h>\r\n'
+    seen = strike(running, "pilot", headers=forged)
+    assert (seen.row["did"], seen.row["campaign"], seen.rung) == (ALONE, "alone", [ALICE])
+    beside = strike(running, SHOWN, headers=forged)
+    assert (beside.row["did"], beside.row["campaign"]) == (SHOWN, "shown"), "the number dialled goes first"
+    assert not any(mobile.invite.header("Diversion") for mobile in (*seen.invites, *beside.invites))
+
+
+# --- What reaches eyes and spreadsheets -------------------------------------------------------------------
+
+
+def test_listings_of_hostile_calls_are_harmless(running: Site) -> None:
+    for user in ("=HYPERLINK(%22http%3a//x%22)", "%1b%5b2J%1b%5d0;x%07", "'%3B%20DROP%20TABLE%20calls%3B--"):
+        strike(running, user)
+    call = running.rows("SELECT id FROM calls WHERE did = '=HYPERLINK()'")[0]["id"]
+    for words in (("calls", "list"), ("calls", "show", call), ("report", "missed")):
+        for form in ("table", "csv"):
+            done = running.run(*words, "--format", form)
+            assert (done.returncode, done.stderr) == (0, ""), words
+            assert all(line.isprintable() for line in done.stdout.splitlines()), words
+            if form == "csv":
+                cells = [cell.strip('"') for cell in done.stdout.replace("\n", ",").split(",")]
+                assert not [cell for cell in cells if cell.startswith(("=", "@", "-", "\t"))], words
+    assert "'=HYPERLINK()" in running.run("calls", "show", call, "--format", "csv").stdout

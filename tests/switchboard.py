@@ -1,0 +1,183 @@
+"""An engine without Asterisk and without a disk: the test answers every request, and reads every row."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from router.ari import wire
+from router.ari.client import Client
+from router.engine import Engine
+from router.ids import call_of_leg
+from router.model import AttemptRecord, CallbackWish, CallRecord, Config
+from router.store.writer import Writer
+from tests.build import ALICE, BOB, CALLER, DID, make_campaign, make_config, make_salesperson
+
+CAROL = "+33698765432"
+OTHER = "+33184801002"
+FOR_SPRING = ("in", "did=%2B33184801001")
+WALL = 1_772_359_200.0
+"""2026-03-01 10:00:00 UTC: what the wall clock says when the steady one says 1000."""
+
+
+class Asked:
+    """One request to Asterisk, open until the test answers it."""
+
+    def __init__(self, verb: str, arguments: dict[str, Any]) -> None:
+        self.verb = verb
+        self.arguments = arguments
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.arguments[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class FakeClient:
+    """Takes whatever the real client would take, and nothing else. Lists are answered at once from `there` and
+    `bridges_there`, unless `hold_lists` is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.there: tuple[wire.Channel, ...] = ()
+        self.bridges_there: tuple[wire.Bridge, ...] = ()
+        self.hold_lists = False
+
+    def __getattr__(self, verb: str) -> Callable[..., asyncio.Future[Any]]:
+        signature = inspect.signature(getattr(Client, verb))
+
+        def request(*args: Any, **keywords: Any) -> asyncio.Future[Any]:
+            bound = signature.bind(self, *args, **keywords)
+            bound.apply_defaults()
+            asked = Asked(verb, {name: value for name, value in bound.arguments.items() if name != "self"})
+            self.asked.append(asked)
+            if verb in ("channels", "bridges") and not self.hold_lists:
+                asked.future.set_result(self.there if verb == "channels" else self.bridges_there)
+            return asked.future
+
+        return request
+
+    @property
+    def verbs(self) -> list[str]:
+        return [asked.verb for asked in self.asked]
+
+    def last(self, verb: str) -> Asked:
+        return [asked for asked in self.asked if asked.verb == verb][-1]
+
+    def all(self, verb: str) -> list[Asked]:
+        return [asked for asked in self.asked if asked.verb == verb]
+
+
+class FakeWriter:
+    """Keeps what it was given, as (`opened` | `answered` | `ended`, call) and the rest beside it."""
+
+    def __init__(self) -> None:
+        self.wrote: list[tuple[str, CallRecord]] = []
+        self.attempts: Sequence[AttemptRecord] = ()
+        self.wish: CallbackWish | None = None
+
+    def call_opened(self, call: CallRecord) -> None:
+        self.wrote.append(("opened", call))
+
+    def call_answered(self, call: CallRecord, attempts: Sequence[AttemptRecord]) -> None:
+        self.wrote.append(("answered", call))
+        self.attempts = attempts
+
+    def call_ended(
+        self, call: CallRecord, attempts: Sequence[AttemptRecord], callback: CallbackWish | None
+    ) -> None:
+        self.wrote.append(("ended", call))
+        self.attempts, self.wish = attempts, callback
+
+    @property
+    def stages(self) -> list[str]:
+        return [stage for stage, _ in self.wrote]
+
+    @property
+    def ended(self) -> CallRecord:
+        """The row of the one call that ended."""
+        (row,) = [call for stage, call in self.wrote if stage == "ended"]
+        return row
+
+
+def two_campaigns(**more: Any) -> Config:
+    """Alice then Bob for one number, Carol for another; Carol for a number that nobody owns."""
+    return make_config(
+        campaigns=[make_campaign("spring", [DID], **more), make_campaign("other", [OTHER], to=["carol"])],
+        salespeople=[
+            make_salesperson("alice", ALICE),
+            make_salesperson("bob", BOB),
+            make_salesperson("carol", CAROL),
+        ],
+        unknown=make_campaign("unknown", (), to=["carol"]),
+    )
+
+
+class Switchboard:
+    """An engine with its fakes; make it within a running event loop."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.now = 1000.0
+        """The steady clock; the wall clock goes with it."""
+        self.client = FakeClient()
+        self.writer = FakeWriter()
+        client: Any = self.client
+        writer: Any = self.writer
+        assert not set(dir(FakeWriter)) - set(dir(Writer)) - {"stages", "ended"}
+        self.engine = Engine(
+            config or two_campaigns(), client, writer, clock=lambda: self.now, wall=lambda: self.now - 1000.0 + WALL
+        )
+
+    # --- Asterisk's side ----------------------------------------------------------------------------------
+
+    def arrives(self, id: str = "1.1", did: str = DID, caller: str = CALLER) -> None:
+        args = ("in", f"did={did.replace('+', '%2B')}", "ep=trunk", "pres=allowed")
+        self.engine.on_event(wire.StasisStart(caller_channel(id, args, caller), args))
+
+    def leg(self, nth: int = -1) -> str:
+        """The channel id of the nth leg that was dialled, the last one by default."""
+        return str(self.client.all("originate")[nth].channel_id)
+
+    def rings(self, leg: str) -> None:
+        self.engine.on_event(wire.Dial(channel(leg, "Ringing"), "RINGING"))
+
+    def answers(self, leg: str) -> None:
+        self.engine.on_event(wire.StasisStart(channel(leg), ("leg",)))
+
+    def ends(self, leg: str, *, cause: int = 16, sip: int | None = None) -> None:
+        self.engine.on_event(wire.ChannelDestroyed(channel(leg), cause, sip))
+
+    async def connects(self, leg: str) -> None:
+        """The leg answers and Asterisk bridges the two."""
+        self.answers(leg)
+        for verb in ("answer", "create_bridge", "add_to_bridge"):
+            self.client.last(verb).future.set_result(None)
+        await turn()
+
+    def leaves(self, id: str = "1.1") -> None:
+        """The caller: both events that Asterisk sends."""
+        self.engine.on_event(wire.StasisEnd(channel(id)))
+        self.engine.on_event(wire.ChannelDestroyed(channel(id), 16, None))
+
+
+async def turn() -> None:
+    """Let the callbacks of finished futures run, and those of what they finish."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def channel(id: str, state: str = "Up", **more: Any) -> wire.Channel:
+    given = {"name": f"PJSIP/trunk-{id}", "caller_number": "", "caller_name": "", "context": "", "exten": ""}
+    args = more.pop("app_args", ("leg",) if call_of_leg(id) else ())
+    return wire.Channel(id=id, state=state, app=more.pop("app", "callrouter"), app_args=args, **{**given, **more})
+
+
+def caller_channel(
+    id: str, args: tuple[str, ...] = ("in", "did=%2B33184801001"), number: str = CALLER
+) -> wire.Channel:
+    """A caller in our application, as events and lists show it."""
+    return channel(id, "Ring", app_args=args, caller_number=number)

@@ -1,0 +1,176 @@
+"""The engine after it was away: Asterisk says what lives, and the calls are put in step with it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from router.ari import wire
+from router.engine import SETTLING
+from router.errors import AriDisconnected
+from router.ids import bridge_id
+from router.model import Caller, CallRecord, Outcome, Path
+from tests.build import CALLER, DID
+from tests.calls import CALL_ID, leg_id
+from tests.switchboard import WALL, Switchboard, caller_channel, channel, turn
+from tests.unit.test_recovery import TAKEN
+
+ROW = CallRecord(
+    id=CALL_ID,
+    started_at=WALL - 30.0,
+    did=DID,
+    campaign="spring",
+    caller=Caller(CALLER),
+    path=Path.ARI,
+    config_version="cafe",
+    node="test",
+    channel="1.1",
+)
+
+
+@pytest.fixture
+async def board() -> Switchboard:
+    return Switchboard()
+
+
+# --- Catching up ------------------------------------------------------------------------------------------
+
+
+async def test_a_caller_whom_nobody_announced_is_a_new_arrival(board: Switchboard) -> None:
+    board.client.there = (caller_channel("1.1"), channel("9.9", app="", app_args=()))
+    await board.engine.reconcile()
+    assert board.writer.wrote[0][1].channel == "1.1"
+    board.arrives()
+    assert len(board.engine.calls) == 1, "its event, which waited meanwhile, says nothing new"
+
+
+async def test_a_caller_of_another_application_is_not_ours(board: Switchboard) -> None:
+    board.client.there = (replace(caller_channel("1.1"), app="other"),)
+    await board.engine.reconcile()
+    assert board.engine.calls == ()
+
+
+async def test_legs_and_bridges_of_no_call_are_removed_and_others_left_alone(board: Switchboard) -> None:
+    board.client.there = (channel(leg_id(1)), channel("9.9", app=""))
+    board.client.bridges_there = (wire.Bridge(bridge_id(CALL_ID), ()), wire.Bridge("conference", ("9.9",)))
+    await board.engine.reconcile()
+    assert [asked.channel for asked in board.client.all("hang_up")] == [leg_id(1)]
+    assert [asked.bridge for asked in board.client.all("destroy_bridge")] == [bridge_id(CALL_ID)]
+
+
+async def test_a_caller_who_left_meanwhile_ends_the_call(board: Switchboard) -> None:
+    board.arrives()
+    board.now += 1
+    board.client.there = (channel(board.leg(), "Ringing"),)
+    await board.engine.reconcile()
+    assert board.writer.ended.outcome is Outcome.ABANDONED
+    assert board.client.last("hang_up").channel == board.leg()
+
+
+async def test_a_leg_that_answered_meanwhile_is_connected(board: Switchboard) -> None:
+    board.arrives()
+    board.now += 1
+    board.client.there = (caller_channel("1.1"), channel(board.leg(), "Up"))
+    await board.engine.reconcile()
+    assert "add_to_bridge" in board.client.verbs
+
+
+async def test_a_talk_that_went_on_meanwhile_goes_on(board: Switchboard) -> None:
+    board.arrives()
+    await board.connects(board.leg())
+    board.now += 100
+    before = board.client.verbs
+    board.client.there = (replace(caller_channel("1.1"), state="Up"), channel(board.leg()))
+    (call,) = board.engine.calls
+    board.client.bridges_there = (wire.Bridge(bridge_id(call.id), ("1.1", board.leg())),)
+    await board.engine.reconcile()
+    assert board.client.verbs == [*before, "channels", "bridges"]
+    assert board.engine.active == 1
+
+
+async def test_an_audit_leaves_alone_what_moved_a_moment_ago(board: Switchboard) -> None:
+    board.arrives()
+    board.now += SETTLING - 1
+    await board.engine.reconcile(audit=True)
+    assert board.engine.active == 1, "it is not in the list yet"
+    board.now += 2
+    await board.engine.reconcile(audit=True)
+    assert board.writer.ended.outcome is Outcome.ABANDONED
+
+
+async def test_a_call_that_ends_while_asterisk_is_asked_does_not_come_back(board: Switchboard) -> None:
+    """Its channel stands in the list that was made a moment before it went."""
+    board.arrives()
+    leg = board.leg()
+    board.client.hold_lists = True
+    audit = asyncio.ensure_future(board.engine.reconcile(audit=True))
+    await turn()
+    board.client.last("channels").future.set_result((caller_channel("1.1"), channel(leg, "Ringing")))
+    await turn()
+    board.leaves()
+    board.ends(leg)
+    assert board.engine.calls == ()
+    board.client.last("bridges").future.set_result(())
+    await audit
+    assert board.writer.stages == ["opened", "ended"], "one call is one row"
+    board.client.hold_lists = False
+    board.client.there = (caller_channel("1.1"),)
+    await board.engine.reconcile()
+    assert board.writer.stages == ["opened", "ended", "opened"], "what Asterisk still has when asked anew is there"
+
+
+async def test_when_the_lists_cannot_be_had_nothing_is_concluded(board: Switchboard) -> None:
+    board.arrives()
+    board.client.hold_lists = True
+    catching_up = asyncio.ensure_future(board.engine.reconcile())
+    await turn()
+    board.client.last("channels").future.set_exception(AriDisconnected("gone again"))
+    with pytest.raises(AriDisconnected):
+        await catching_up
+    assert board.engine.active == 1
+    assert board.writer.stages == ["opened"]
+
+
+# --- After an earlier run ---------------------------------------------------------------------------------
+
+
+async def test_a_caller_who_still_waits_keeps_his_row_and_a_leg_id_is_not_used_again(board: Switchboard) -> None:
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Ringing"))
+    await board.engine.reconcile([(ROW, [])])
+    (row,) = [call for stage, call in board.writer.wrote if stage == "opened"]
+    assert (row.id, row.started_at) == (ROW.id, ROW.started_at)
+    assert board.leg() == leg_id(2)
+    assert board.client.last("hang_up").channel == leg_id(1)
+    (call,) = board.engine.calls
+    assert call.started_at == board.now - 30.0
+
+
+async def test_a_talk_is_taken_over_and_its_end_is_written(board: Switchboard) -> None:
+    talking = replace(ROW, answered_at=WALL - 20.0, salesperson="alice", ring_seconds=10.0)
+    board.client.there = (replace(caller_channel("1.1"), state="Up"), channel(leg_id(1)))
+    board.client.bridges_there = (wire.Bridge(bridge_id(CALL_ID), ("1.1", leg_id(1))),)
+    taken = replace(TAKEN, answered_at=WALL - 20.0, accepted_at=WALL - 20.0, started_at=WALL - 30.0)
+    await board.engine.reconcile([(talking, [taken])])
+    assert board.client.verbs == ["channels", "bridges"], "nobody is disturbed"
+    board.now += 10
+    board.leaves()
+    row = board.writer.ended
+    assert (row.id, row.outcome, row.talk_seconds) == (CALL_ID, Outcome.ANSWERED, 30.0)
+
+
+async def test_a_caller_who_is_gone_ends_as_failed_and_is_owed_a_call(board: Switchboard) -> None:
+    await board.engine.reconcile([(ROW, [])])
+    assert (board.writer.ended.id, board.writer.ended.outcome) == (CALL_ID, Outcome.FAILED)
+    assert board.writer.wish is not None
+    assert board.engine.calls == ()
+
+
+async def test_a_row_of_a_call_that_this_run_has_is_left_alone(board: Switchboard) -> None:
+    board.arrives()
+    board.now += 1
+    board.client.there = (caller_channel("1.1"), channel(board.leg(), "Ringing"))
+    mine = board.writer.wrote[0][1]
+    await board.engine.reconcile([(mine, []), (ROW, [])])
+    assert board.writer.stages == ["opened"]
