@@ -104,6 +104,10 @@ class Engine:
             self._take(live, LegUp(self._clock(), leg))
 
     def _on_dial(self, event: wire.Dial) -> None:
+        if event.forwarded:
+            # Only campaigns.yaml says what is dialled: what a mobile's side redirects to is cancelled at once.
+            log.warning(fact(event="redirect_cancelled", channel=event.peer.id))
+            self._client.hang_up(event.forwarded, "normal")
         owner = call_of_leg(event.peer.id)
         live = self._calls.get(owner) if owner else None
         if live is None:

@@ -51,7 +51,6 @@ Belarus, Turkmenistan)."""
 _HEADER_LIMIT: Final = 4096
 """Characters of a Diversion header that are looked at, from its end; at most _DIVERSIONS of its values."""
 _DIVERSIONS: Final = 8
-_TEXT_LIMIT: Final = 256
 _DIGITS_LIMIT: Final = 32
 _DID_LIMIT: Final = 40
 
@@ -121,7 +120,7 @@ def _texts(source: str, inbound: Inbound) -> Iterator[str]:
         if _E164.fullmatch(text):
             yield text
         elif text:
-            yield header_number(text) or text[:_TEXT_LIMIT]
+            yield header_number(text)
 
 
 def _split_header(value: str) -> list[str]:

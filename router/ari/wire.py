@@ -136,6 +136,8 @@ class Dial:
     """The leg that is dialled."""
     dialstatus: str
     """Empty at the start, `RINGING`, `PROGRESS`, `ANSWER`, `BUSY`, `NOANSWER`, `CONGESTION` …"""
+    forwarded: str = ""
+    """The id of the channel that Asterisk dials in the leg's place, because its far end redirected it (302)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +316,7 @@ def _dtmf(raw: Raw) -> ChannelDtmfReceived:
 
 
 def _dial(raw: Raw) -> Dial:
-    return Dial(channel(raw.get("peer")), read_text(raw.get("dialstatus")))
+    return Dial(channel(raw.get("peer")), read_text(raw.get("dialstatus")), text_at(raw, "forwarded", "id"))
 
 
 def _playback(raw: Raw) -> PlaybackFinished:

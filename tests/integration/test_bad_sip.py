@@ -104,7 +104,7 @@ def test_whatever_is_dialled_takes_the_unknown_numbers_route(
 @pytest.mark.parametrize("user", [None, "%00"])
 def test_no_number_at_all_takes_the_unknown_numbers_route(running: Site, user: str | None) -> None:
     seen = strike(running, user)
-    assert (seen.status, seen.row["campaign"], seen.rung) == (486, "unknown", [CAROL])
+    assert (seen.status, seen.row["did"], seen.row["campaign"], seen.rung) == (486, "unknown", "unknown", [CAROL])
 
 
 @pytest.mark.parametrize(

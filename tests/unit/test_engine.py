@@ -126,6 +126,12 @@ async def test_the_last_dial_status_names_a_leg_that_ends_without_a_sip_status(b
     assert board.writer.attempts[0].result is Result.BUSY
 
 
+async def test_what_a_mobile_redirects_to_is_cancelled_at_once(board: Switchboard) -> None:
+    board.arrives()
+    board.engine.on_event(wire.Dial(channel(board.leg()), "CANCEL", forwarded="9.9"))
+    assert (board.client.last("hang_up").channel, board.client.last("hang_up").reason) == ("9.9", "normal")
+
+
 async def test_progress_counts_as_ringing(board: Switchboard) -> None:
     board.arrives(did=OTHER)
     board.now += 1
