@@ -24,19 +24,29 @@ from router.model import (
     Hours,
     Inbound,
     OpenDay,
+    Overflow,
     Ring,
+    RingStep,
     Salesperson,
+    Screening,
     Secret,
+    Sound,
     Span,
+    Speech,
     Strategy,
     Trunk,
+    Vip,
+    Voicemail,
     Window,
+    Withheld,
 )
 
 DID = "+33184801001"
 CALLER = "+33145678901"
 ALICE = "+33612345678"
 BOB = "+33687654321"
+CAROL = "+33698765432"
+VIP = "+33140000009"
 CALLBACK = CallbackPolicy(due=900.0, retries=(600.0, 3600.0, 14400.0), expire=432000.0)
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -87,8 +97,24 @@ def make_salesperson(
     name: str = "",
     timezone: str = "Europe/Paris",
     absent: Iterable[str] = (),
+    max_calls: int = 1,
+    accept: Accept | None = None,
+    voicemail_after: float | None = None,
 ) -> Salesperson:
-    return Salesperson(id, name or id.title(), mobile, timezone, tuple(map(span, absent)))
+    return Salesperson(
+        id,
+        name or id.title(),
+        mobile,
+        timezone,
+        tuple(map(span, absent)),
+        max_calls=max_calls,
+        accept=accept,
+        voicemail_after=voicemail_after,
+    )
+
+
+def make_step(to: Iterable[str], timeout: float = 20.0, *, keep: bool = False) -> RingStep:
+    return RingStep(tuple(to), timeout, keep)
 
 
 def make_ring(
@@ -97,8 +123,53 @@ def make_ring(
     strategy: Strategy = Strategy.SEQUENTIAL,
     timeout: float = 20.0,
     max_wait: float = 60.0,
+    weights: Mapping[str, int] | None = None,
+    steps: Iterable[RingStep] = (),
+    sticky: float = 0.0,
 ) -> Ring:
-    return Ring(strategy, tuple(to), timeout, max_wait)
+    """With `steps` (see `make_step`), `to` is everybody in them."""
+    written = tuple(steps)
+    people = tuple(dict.fromkeys(person for step in written for person in step.to)) or tuple(to)
+    shares = MappingProxyType(dict(weights or {}))
+    return Ring(strategy, people, timeout, max_wait, weights=shares, steps=written, sticky=sticky)
+
+
+def make_overflow(
+    to: Iterable[str] = (),
+    *,
+    ring: Ring | None = None,
+    number: str = "",
+    timeout: float = 30.0,
+    announcement: Sound | str | None = None,
+    voicemail: Voicemail | Sound | str | None = None,
+    longest: float = 120.0,
+) -> Overflow:
+    """`make_overflow(["carol"], number="+33145000000", announcement="We are closed.", voicemail="Recorded.")`;
+    a text is spoken. `ring` goes before `to`."""
+    people = tuple(to)
+    if isinstance(voicemail, Sound | str):
+        voicemail = Voicemail(Sound(voicemail) if isinstance(voicemail, str) else voicemail, longest)
+    return Overflow(
+        ring=ring or (make_ring(people) if people else None),
+        number=number,
+        timeout=timeout,
+        announcement=Sound(announcement) if isinstance(announcement, str) else announcement,
+        voicemail=voicemail,
+    )
+
+
+def make_vip(id: str = "big-account", numbers: Iterable[str] = (VIP,), *, to: Iterable[str] = ("bob",)) -> Vip:
+    return Vip(id, tuple(numbers), make_ring(to))
+
+
+def make_screening(
+    block: Iterable[str] = (),
+    *,
+    vips: Iterable[Vip] = (),
+    withheld: Withheld = Withheld.ALLOW,
+    max_per_minute: int | None = None,
+) -> Screening:
+    return Screening(tuple(block), tuple(vips), withheld, max_per_minute)
 
 
 def make_campaign(
@@ -114,8 +185,13 @@ def make_campaign(
     ring: Ring | None = None,
     callback: CallbackPolicy | None = CALLBACK,
     cost: Iterable[Cost] = (),
+    accept_timeout: float = 15.0,
+    whisper: Sound | str | None = None,
+    overflow: Overflow | None = None,
+    closed: Overflow | None = None,
 ) -> Campaign:
-    """A campaign that is always open and rings Alice, then Bob. `ring` goes before `to`."""
+    """A campaign that is always open and rings Alice, then Bob. `ring` goes before `to`; a whisper that is a text
+    is spoken."""
     return Campaign(
         id=id,
         name=name or id.replace("-", " ").capitalize(),
@@ -127,6 +203,10 @@ def make_campaign(
         ring=ring or make_ring(to),
         callback=callback,
         cost=tuple(cost),
+        accept_timeout=accept_timeout,
+        whisper=Sound(whisper) if isinstance(whisper, str) else whisper,
+        overflow=overflow,
+        closed=closed,
     )
 
 
@@ -138,8 +218,23 @@ def make_trunk(
     identity: str = "pai",
     did_from: Iterable[str] = ("exten",),
     number_format: str = "e164",
+    caller_id: str = "",
+    asserts: str = "shown",
+    diversion: bool = False,
+    max_calls: int | None = None,
 ) -> Trunk:
-    return Trunk(id, dial, endpoint, identity, tuple(did_from), number_format)
+    return Trunk(
+        id,
+        dial,
+        endpoint,
+        identity,
+        tuple(did_from),
+        number_format,
+        caller_id=caller_id,
+        asserts=asserts,
+        diversion=diversion,
+        max_calls=max_calls,
+    )
 
 
 def make_config(
@@ -159,6 +254,9 @@ def make_config(
     ari_password: str = "",
     ami: Ami | None = None,
     ami_password: str | None = None,
+    screening: Screening | None = None,
+    speech: Iterable[str] = (),
+    pins: Mapping[str, str] | None = None,
 ) -> Config:
     """A whole configuration; each part is replaced by naming it."""
     owned = list(campaigns) if campaigns is not None else [make_campaign()]
@@ -181,6 +279,9 @@ def make_config(
         campaigns={campaign.id: campaign for campaign in owned},
         unknown=unknown or make_campaign("unknown", (), name="Unknown number", medium="", to=["alice"]),
         by_number={number: campaign for campaign in owned for number in campaign.numbers},
+        screening=screening or Screening(),
+        speech=Speech(tuple(speech)),
+        pins={person: Secret(pin) for person, pin in (pins or {}).items()},
     )
 
 

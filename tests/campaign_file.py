@@ -47,7 +47,7 @@ campaigns:
   poster:
     numbers: ["01 84 80 10 02"]
     hours: always
-    ring: {strategy: all, to: [bob], timeout: 30s}
+    ring: {strategy: all, to: [bob], timeout: 25s}
     callback: none
 unknown_number: {ring: {to: [alice]}}
 """

@@ -27,7 +27,7 @@ TRAPS: list[Row] = [
     ("callback: none", "callback: no", "campaigns.poster.callback", '"no"', "callback: none"),
     ("hours: always", "hours: no", "campaigns.poster.hours", "false", "always"),
     ("holidays: FR", "holidays: no", "hours.office.holidays", "false", "none"),
-    ("accept: none", "accept: no", "defaults.accept", '"no"', "write none"),
+    ("accept: none", "accept: no", "defaults.accept", '"no"', "press-1 or none"),
     ("  bob: {", "  no: {", "salespeople.no", "false", '"no"'),
     ("  ami: {host", "  AMI: {host", "asterisk.AMI", "no key that belongs here", "did you mean ami?"),
 ]
@@ -35,9 +35,9 @@ TRAPS: list[Row] = [
 KEYS: list[Row] = [
     ("campaigns:\n", "campains:\n", "campains", "no key that belongs here", "did you mean campaigns?"),
     ("medium: flyer", "meduim: flyer", "campaigns.spring-flyer.meduim", "no key", "did you mean medium?"),
-    ("timeout: 30s", "time-out: 30s", "campaigns.poster.ring.time-out", "no key", "did you mean timeout?"),
+    ("timeout: 25s", "time-out: 25s", "campaigns.poster.ring.time-out", "no key", "did you mean timeout?"),
     ("amount: 1200 EUR", "amounts: 1200 EUR", "campaigns.spring-flyer.cost[0].amounts", "no key", "amount?"),
-    ("mobile: " + MOBILE, "phone: " + MOBILE, "salespeople.alice.phone", "no key", "write one of: absent, mobile"),
+    ("mobile: " + MOBILE, "phone: " + MOBILE, "salespeople.alice.phone", "no key", "write one of: absent, accept"),
     ("due: 15m", "dew: 15m", "defaults.callback.dew", "no key", "did you mean due?"),
     ("caller_id: did", "callerid: did", "defaults.callerid", "no key", "did you mean caller_id?"),
     ("password_file: secrets/ari", "password: hunter2", "asterisk.ari.password", "secret", "password_file:"),
@@ -97,31 +97,14 @@ VALUES: list[Row] = [
     ("name: Alice Martin", 'name: "A\\e[2Jlice"', "salespeople.alice.name", "control", 'write "A[2Jlice"'),
     ("name: Alice Martin", 'name: "A\\u202elice"', "salespeople.alice.name", "invisible", 'write "Alice"'),
     ("name: Alice Martin", 'name: "  "', "salespeople.alice.name", "is empty", "write a name"),
-    ("accept: none", "accept: press-1", "defaults.accept", "next release", "write accept: none"),
-    ("accept: none", "accept: maybe", "defaults.accept", "maybe", "write none"),
-    (
-        "strategy: all",
-        "strategy: round-robin",
-        "campaigns.poster.ring.strategy",
-        "not in this release",
-        "sequential or all",
-    ),
-    (
-        "strategy: all",
-        "strategy: weighted",
-        "campaigns.poster.ring.strategy",
-        "not in this release",
-        "sequential or all",
-    ),
-    ("strategy: all", "strategy: least-recent", "campaigns.poster.ring.strategy", "not in this release", "or all"),
-    ("strategy: all", "strategy: longest-idle", "campaigns.poster.ring.strategy", "not in this release", "or all"),
-    ("strategy: all", "strategy: random", "campaigns.poster.ring.strategy", "random", "sequential or all"),
+    ("accept: none", "accept: maybe", "defaults.accept", "maybe", "press-1 or none"),
+    ("strategy: all", "strategy: random", "campaigns.poster.ring.strategy", "random", "or longest-idle"),
     ("caller_id: did", "caller_id: nobody", "defaults.caller_id", "nobody", "did, caller, anonymous or a number"),
     ("caller_id: did", "caller_id: 0184801001", "defaults.caller_id", "without quotes", '"0184801001"'),
     ("amount: 1200 EUR", "amount: 1200", "campaigns.spring-flyer.cost[0].amount", "no currency", "1200 EUR"),
     ("amount: 1200 EUR", "amount: [1200 EUR]", "campaigns.spring-flyer.cost[0].amount", "is a list", "1200 EUR"),
-    ("strategy: all", "strategy: [all]", "campaigns.poster.ring.strategy", "is a list", "sequential or all"),
-    ("strategy: all", "strategy: ", "campaigns.poster.ring.strategy", "is empty", "sequential or all"),
+    ("strategy: all", "strategy: [all]", "campaigns.poster.ring.strategy", "is a list", "sequential, all"),
+    ("strategy: all", "strategy: ", "campaigns.poster.ring.strategy", "is empty", "sequential, all"),
     ("amount: 1200 EUR", "amount: -5 EUR", "campaigns.spring-flyer.cost[0].amount", "no amount", "1200 EUR"),
     ("amount: 1200 EUR", "amount: nan EUR", "campaigns.spring-flyer.cost[0].amount", "no amount", "1200 EUR"),
     ("from: 2026-03-01", "from: 2026-02-30", "campaigns.spring-flyer.cost[0].from", "no day", "existing day"),
@@ -175,7 +158,6 @@ NAMES: list[Row] = [
     (", to: [bob]", "", "campaigns.poster", "nobody is rung", "ring: {to: [alice, bob]}"),
     ("{ring: {to: [alice]}}", "{name: Rest}", "unknown_number", "nobody is rung", "ring: {to:"),
     ("hours: office", "hours: ofice", "defaults.hours", "no hours are called", "did you mean office?"),
-    ("  accept: none\n", "", "defaults", "accept is missing", "write accept: none"),
     ("  office:\n", "  always:\n", "hours.always", "a word of its own", "another name"),
 ]
 
@@ -248,5 +230,32 @@ HOURS: list[Row] = [
         "salespeople.bob.absent[0]",
         "before it begins",
         "2026-08-01..2026-08-21",
+    ),
+]
+
+TRUNKS: list[Row] = [
+    ("identity: pai", "asserts: caller", "asterisk.trunks.main.asserts", '"caller"', "shown or did"),
+    ("identity: pai", "caller_id: none", "asterisk.trunks.main.caller_id", '"none"', "did, caller, anonymous"),
+    ("identity: pai", "caller_id: +33184801001", "asterisk.trunks.main.caller_id", "a number", '"+33184801001"'),
+    ("identity: pai", "diversion: yes", "asterisk.trunks.main.diversion", '"yes"', "true or false"),
+    ("identity: pai", "diversion: [true]", "asterisk.trunks.main.diversion", "is a list", "true or false"),
+    ("identity: pai", "max_calls: 0", "asterisk.trunks.main.max_calls", "out of bounds", "from 1 to 10000"),
+    ("identity: pai", "max_calls: 10001", "asterisk.trunks.main.max_calls", "out of bounds", "from 1 to 10000"),
+    ("identity: pai", "max_calls: -1", "asterisk.trunks.main.max_calls", "no whole number", "from 1 to 10000"),
+]
+
+PEOPLE: list[Row] = [
+    ("  alice: {", "  overflow: {", "salespeople.overflow", "belongs to the numbers of overflows", "another id"),
+    ("name: Alice Martin", "max_calls: 101", "salespeople.alice.max_calls", "out of bounds", "from 0 to 100"),
+    ("name: Alice Martin", "max_calls: 1.5", "salespeople.alice.max_calls", "no whole number", "from 0 to 100"),
+    ("name: Alice Martin", "max_calls: 01", "salespeople.alice.max_calls", "no whole number", "from 0 to 100"),
+    ("name: Alice Martin", "accept: key", "salespeople.alice.accept", '"key"', "press-1 or none"),
+    ("name: Alice Martin", "voicemail_after: 20", "salespeople.alice.voicemail_after", "no unit", "1s to 120s"),
+    (
+        "name: Alice Martin",
+        "voicemail_after: 3m",
+        "salespeople.alice.voicemail_after",
+        "out of bounds",
+        "1s to 120s",
     ),
 ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from datetime import date
 from urllib.parse import urlsplit
 
+from router.config.every_ring import Remarks, campaigns, rings
+from router.config.presence import absence_remarks
+from router.config.ring_times import time_remarks
 from router.config.week import DAYS, window_text
 from router.errors import Problem
-from router.model import Campaign, Config, Hours, Strategy
+from router.model import Config, Hours
 from router.numbers import in_use
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -24,7 +25,9 @@ def warnings(config: Config, today: date) -> tuple[Problem, ...]:
         for remarks in (
             _people(config),
             _hours(config),
-            _campaigns(config, today),
+            absence_remarks(config, today),
+            time_remarks(config),
+            _callbacks(config),
             _numbers(config),
             _ari(config),
         )
@@ -32,17 +35,8 @@ def warnings(config: Config, today: date) -> tuple[Problem, ...]:
     )
 
 
-Remarks = Iterator[tuple[str, str, str]]
-
-
-def _all(config: Config) -> Iterator[tuple[str, Campaign]]:
-    for campaign in config.campaigns.values():
-        yield f"campaigns.{campaign.id}", campaign
-    yield "unknown_number", config.unknown
-
-
 def _people(config: Config) -> Remarks:
-    listed = {person for _, campaign in _all(config) for person in campaign.ring.to}
+    listed = {person for placed in rings(config) for person in placed.ring.to}
     owner: dict[str, str] = {}
     for person in config.salespeople.values():
         path = f"salespeople.{person.id}"
@@ -54,7 +48,7 @@ def _people(config: Config) -> Remarks:
 
 
 def _hours(config: Config) -> Remarks:
-    used = {campaign.hours for _, campaign in _all(config)}
+    used = {campaign.hours for _, campaign in campaigns(config)}
     for hours in config.hours.values():
         path = f"hours.{hours.id}"
         if hours.id not in used:
@@ -84,19 +78,8 @@ def _crossings(path: str, hours: Hours) -> Remarks:
         yield path, wrong, "leave it if that is meant, else exchange the times"
 
 
-def _campaigns(config: Config, today: date) -> Remarks:
-    away = {person.id for person in config.salespeople.values() if any(today in span for span in person.absent)}
-    for path, campaign in _all(config):
-        ring = campaign.ring
-        if all(person in away for person in ring.to):
-            yield f"{path}.ring.to", "everybody in it is absent today", "add somebody who is there"
-        if ring.max_wait < ring.timeout:
-            wrong = f"max_wait ({ring.max_wait:g}s) ends before one person's timeout ({ring.timeout:g}s)"
-            yield f"{path}.ring", wrong, "write a longer max_wait or a shorter timeout"
-        elif ring.strategy is Strategy.SEQUENTIAL and ring.timeout * (len(ring.to) - 1) >= ring.max_wait:
-            last = ring.to[math.ceil(ring.max_wait / ring.timeout)]
-            wrong = f"max_wait ({ring.max_wait:g}s) may be over before {last} rings"
-            yield f"{path}.ring", wrong, "write a longer max_wait, a shorter timeout, or strategy: all"
+def _callbacks(config: Config) -> Remarks:
+    for path, campaign in campaigns(config):
         policy = campaign.callback
         if policy and policy.expire <= policy.due:
             yield f"{path}.callback", "a callback expires before it is due", "write a longer expire"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from router.config.fields import Names
+from router.config.rings import incomplete, overflows, section
+from router.config.screening import covers
 from router.config.source import Items, Map, Node, Text
 from router.errors import Problem
 
@@ -17,17 +19,13 @@ def disagreements(root: Map, names: Names) -> Iterator[Problem]:
     owners = _owners(root, names)
     yield from _owned_twice(root, names, owners)
     yield from _loops(root, names, owners)
-    yield from _incomplete(root)
-
-
-def _section(root: Map, key: str) -> Map:
-    found = root.get(key)
-    return found if isinstance(found, Map) else Map()
+    yield from _screened_twice(root, names)
+    yield from incomplete(root, names.people)
 
 
 def _numbers(root: Map) -> Iterator[tuple[str, int, Text]]:
     """(campaign, index, number) as they are written."""
-    for campaign, keys in _section(root, "campaigns").items():
+    for campaign, keys in section(root, "campaigns").items():
         listed = keys.get("numbers") if isinstance(keys, Map) else None
         for index, text in enumerate(listed if isinstance(listed, Items) else ()):
             if isinstance(text, Text):
@@ -59,30 +57,44 @@ def _owned_twice(root: Map, names: Names, owners: dict[str, tuple[str, Text]]) -
 
 
 def _loops(root: Map, names: Names, owners: dict[str, tuple[str, Text]]) -> Iterator[Problem]:
-    for person, keys in _section(root, "salespeople").items():
-        mobile = keys.get("mobile") if isinstance(keys, Map) else None
-        number = names.mobiles.get(id(mobile))
-        if number is not None and number in owners and isinstance(mobile, Text):
+    people = section(root, "salespeople").items()
+    dialled = [(f"salespeople.{person}.mobile", keys, "mobile") for person, keys in people if isinstance(keys, Map)]
+    dialled += [(f"{path}.number", keys, "number") for path, keys in overflows(root)]
+    for path, keys, key in dialled:
+        text = keys.get(key)
+        number = names.mobiles.get(id(text))
+        if number is not None and number in owners and isinstance(text, Text):
             owner, place = owners[number]
             wrong = f"{number} is a number of {owner} (line {place.line}): the call would ring itself"
-            yield Problem(mobile.line, mobile.column, f"salespeople.{person}.mobile", wrong, "write a mobile")
+            mend = "write a mobile" if key == "mobile" else "write a number that is none of ours"
+            yield Problem(text.line, text.column, path, wrong, mend)
 
 
-def _incomplete(root: Map) -> Iterator[Problem]:
-    """Campaigns for which neither they nor the defaults say whom to ring and what accepts a call."""
-    defaults = _section(root, "defaults")
-    users: list[tuple[str, Node]] = [
-        (f"campaigns.{name}", keys) for name, keys in _section(root, "campaigns").items()
+def _screened_twice(root: Map, names: Names) -> Iterator[Problem]:
+    """VIPs whose numbers are blocked, or belong to another VIP too."""
+    screening = section(root, "screening")
+    blocked = _callers(screening.get("block"), names)
+    others: list[tuple[str, str]] = []
+    for vip, keys in section(screening, "vips").items():
+        listed = _callers(keys.get("numbers") if isinstance(keys, Map) else None, names)
+        for index, text, number in listed:
+            path = f"screening.vips.{vip}.numbers[{index}]"
+            block = next((one for one in blocked if covers(one[2], number)), None)
+            if block:
+                wrong = f"{number} is blocked too (line {block[1].line})"
+                yield Problem(text.line, text.column, path, wrong, "keep it in one of the two")
+            other = next((name for name, theirs in others if name != vip and theirs == number), None)
+            if other:
+                wrong = f"{number} belongs to {other} already"
+                yield Problem(text.line, text.column, path, wrong, "keep it in one place")
+            others.append((vip, number))
+
+
+def _callers(listed: Node | None, names: Names) -> list[tuple[int, Text, str]]:
+    """(index, as written, as read) of a list of callers, without those that could not be read."""
+    found = enumerate(listed) if isinstance(listed, Items) else ()
+    return [
+        (index, text, names.callers[id(text)])
+        for index, text in found
+        if isinstance(text, Text) and id(text) in names.callers
     ]
-    if "unknown_number" in root:
-        users.append(("unknown_number", root["unknown_number"]))
-    if "to" not in _section(defaults, "ring"):
-        for path, keys in users:
-            if isinstance(keys, Map) and "to" not in _section(keys, "ring"):
-                wrong = "nobody is rung: ring.to is missing"
-                mend = f"write ring: {{to: [{', '.join(list(_section(root, 'salespeople'))[:2])}]}}"
-                yield Problem(keys.line, keys.column, path, wrong, mend)
-    if "accept" not in defaults and any(isinstance(keys, Map) and "accept" not in keys for _, keys in users):
-        place = root.get("defaults", root)
-        wrong = "accept is missing, and its default (press-1) comes with the next release"
-        yield Problem(place.line, place.column, "defaults", wrong, "write accept: none")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypedDict
 
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
@@ -19,8 +19,13 @@ from pydantic_core import PydanticCustomError
 from router.config import source, week
 from router.config.agreement import disagreements
 from router.config.fields import ALWAYS, Names
+from router.config.keys import chosen
+from router.config.overflow import NO_OVERFLOW, overflow
 from router.config.passwords import password
+from router.config.pins import pins
 from router.config.refusal import Places, problem, said
+from router.config.ringing import ring, times_of
+from router.config.screening import screening
 from router.config.shape import (
     KNOWN_KEYS,
     NO_CALLBACK,
@@ -28,9 +33,11 @@ from router.config.shape import (
     CampaignKeys,
     DefaultsKeys,
     FileKeys,
-    RingKeys,
+    PersonKeys,
+    TrunkKeys,
     UnknownKeys,
 )
+from router.config.sounds import NO_SOUND
 from router.config.source import Items, Map, Text
 from router.errors import ConfigError, Problem
 from router.model import (
@@ -41,16 +48,16 @@ from router.model import (
     Campaign,
     Config,
     Cost,
+    Overflow,
     Ring,
     Salesperson,
     Secret,
-    Strategy,
+    Sound,
     Trunk,
 )
 from router.numbers import safe_text
 
-TIMEOUT: Final = 20.0
-MAX_WAIT: Final = 60.0
+ACCEPT_TIMEOUT: Final = 15.0
 DUE: Final = 15 * 60.0
 RETRIES: Final = (10 * 60.0, 3600.0, 4 * 3600.0)
 EXPIRE: Final = 5 * 86400.0
@@ -89,7 +96,9 @@ def _collector_paused() -> Iterator[None]:
 
 def _load(path: str, data: bytes, environ: Mapping[str, str] | None, today: date) -> Config:
     root, problems = source.read_tree(source.decode(data))
-    names = _names(root, today)
+    file = os.path.abspath(path)
+    folder = os.path.dirname(file)
+    names = _names(root, today, folder)
     places = Places(root)
     keys: FileKeys | None = None
     hidden = 0
@@ -100,13 +109,13 @@ def _load(path: str, data: bytes, environ: Mapping[str, str] | None, today: date
         problems.extend(problem(one, places, KNOWN_KEYS) for one in found[:MOST_SHOWN])
         hidden = max(0, len(found) - MOST_SHOWN)
     problems.extend(disagreements(root, names))
-    file = os.path.abspath(path)
-    secrets = _secrets(root, places, os.path.dirname(file), environ, problems)
+    secrets = _secrets(root, places, folder, environ, problems)
+    pins = _pins(root, names, environ, problems)
     if problems or keys is None:
         ordered = sorted(problems, key=lambda one: (one.line, one.column))
         raise ConfigError(path, tuple(_first(ordered, hidden)))
     version = hashlib.sha256(data).hexdigest()[:12]
-    return _config(keys, names, file, version, secrets)
+    return _config(keys, names, file, version, secrets, pins)
 
 
 def _first(problems: list[Problem], hidden: int) -> list[Problem]:
@@ -122,7 +131,7 @@ def _harmless(problem: Problem) -> Problem:
     return Problem(problem.line, problem.column, path, wrong, mend)
 
 
-def _names(root: Map, today: date) -> Names:
+def _names(root: Map, today: date, folder: str) -> Names:
     """What values may refer to, as the file defines it, its own mistakes included: one error, not ten."""
     from phonenumbers import SUPPORTED_REGIONS
 
@@ -134,6 +143,7 @@ def _names(root: Map, today: date) -> Names:
         today=today,
         people=_defined(root, "salespeople"),
         hours=_defined(root, "hours"),
+        folder=folder,
     )
 
 
@@ -166,10 +176,36 @@ def _secrets(
     return found
 
 
-def _config(keys: FileKeys, names: Names, file: str, version: str, secrets: Mapping[str, Secret]) -> Config:
+def _pins(
+    root: Map, names: Names, environ: Mapping[str, str] | None, problems: list[Problem]
+) -> Mapping[str, Secret]:
+    """The PINs, where a file is named; what is wrong goes to `problems`."""
+    file = root.get("pins_file")
+    if environ is None or not isinstance(file, Text) or any(one.path == "pins_file" for one in problems):
+        return {}
+    try:
+        return pins(file, names.folder, names.people)
+    except PydanticCustomError as error:
+        problems.append(Problem(file.line, file.column, "pins_file", *said(error)))
+        return {}
+
+
+def _config(
+    keys: FileKeys,
+    names: Names,
+    file: str,
+    version: str,
+    secrets: Mapping[str, Secret],
+    pins: Mapping[str, Secret],
+) -> Config:
     company, asterisk = keys.company, keys.asterisk
     ari, ami = asterisk.ari, asterisk.ami
     campaigns = {name: _campaign(name, one, keys.defaults) for name, one in keys.campaigns.items()}
+    hours = {
+        name: week.hours(name, one, company.country, company.timezone, names.today)
+        for name, one in keys.hours.items()
+    }
+    people = {name: _person(name, one, company.timezone) for name, one in keys.salespeople.items()}
     return Config(
         version=version,
         file=file,
@@ -182,29 +218,17 @@ def _config(keys: FileKeys, names: Names, file: str, version: str, secrets: Mapp
         ari_password=secrets["ari"],
         ami=Ami(ami.host, ami.port, ami.username) if ami else None,
         ami_password=secrets.get("ami"),
-        trunks=MappingProxyType(
-            {
-                name: Trunk(name, one.dial, one.endpoint_name(), one.identity, one.did_from, one.number_format)
-                for name, one in asterisk.trunks.items()
-            }
-        ),
-        hours=MappingProxyType(
-            {
-                name: week.hours(name, one, company.country, company.timezone, names.today)
-                for name, one in keys.hours.items()
-            }
-        ),
-        salespeople=MappingProxyType(
-            {
-                name: Salesperson(name, one.name or name, one.mobile, one.timezone or company.timezone, one.absent)
-                for name, one in keys.salespeople.items()
-            }
-        ),
+        trunks=MappingProxyType({name: _trunk(name, one) for name, one in asterisk.trunks.items()}),
+        hours=MappingProxyType(hours),
+        salespeople=MappingProxyType(people),
         campaigns=MappingProxyType(campaigns),
         unknown=_unknown(keys.unknown_number, keys.defaults),
         by_number=MappingProxyType(
             {number: campaign for campaign in campaigns.values() for number in campaign.numbers}
         ),
+        screening=screening(keys.screening, times_of(keys.defaults.ring)),
+        speech=keys.speech.speech(),
+        pins=MappingProxyType(dict(pins)),
     )
 
 
@@ -213,45 +237,74 @@ def _host() -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname().partition(".")[0])[:64] or "callrouter"
 
 
-def _campaign(name: str, keys: CampaignKeys, defaults: DefaultsKeys) -> Campaign:
-    hours = keys.hours or defaults.hours or ALWAYS
-    return Campaign(
+def _trunk(name: str, keys: TrunkKeys) -> Trunk:
+    return Trunk(
+        id=name,
+        dial=keys.dial,
+        endpoint=keys.endpoint_name(),
+        identity=keys.identity,
+        did_from=keys.did_from,
+        number_format=keys.number_format,
+        caller_id=keys.caller_id or "",
+        asserts=keys.asserts,
+        diversion=keys.diversion,
+        max_calls=keys.max_calls,
+    )
+
+
+def _person(name: str, keys: PersonKeys, timezone: str) -> Salesperson:
+    return Salesperson(
         id=name,
         name=keys.name or name,
-        medium=keys.medium,
-        numbers=keys.numbers,
-        hours=None if hours == ALWAYS else hours,
-        accept=keys.accept or defaults.accept or Accept.PRESS_1,
-        caller_id=keys.caller_id or defaults.caller_id or "did",
-        ring=_ring(keys.ring, defaults.ring),
-        callback=_callback(keys.callback, defaults.callback),
-        cost=tuple(Cost(one.amount[0], one.amount[1], one.first, one.last) for one in keys.cost),
+        mobile=keys.mobile,
+        timezone=keys.timezone or timezone,
+        absent=keys.absent,
+        max_calls=keys.max_calls,
+        accept=keys.accept,
+        voicemail_after=keys.voicemail_after,
     )
+
+
+def _campaign(name: str, keys: CampaignKeys, defaults: DefaultsKeys) -> Campaign:
+    kept = _kept(keys, defaults, keys.hours or defaults.hours or ALWAYS)
+    cost = tuple(Cost(one.amount[0], one.amount[1], one.first, one.last) for one in keys.cost)
+    return Campaign(id=name, name=keys.name or name, medium=keys.medium, numbers=keys.numbers, cost=cost, **kept)
 
 
 def _unknown(keys: UnknownKeys, defaults: DefaultsKeys) -> Campaign:
     """`unknown_number`: always open unless it names hours itself; the rest as for any campaign."""
-    hours = keys.hours or ALWAYS
-    return Campaign(
-        id=UNKNOWN,
-        name=keys.name or "Unknown number",
-        medium="",
-        numbers=(),
-        hours=None if hours == ALWAYS else hours,
-        accept=keys.accept or defaults.accept or Accept.PRESS_1,
-        caller_id=keys.caller_id or defaults.caller_id or "did",
-        ring=_ring(keys.ring, defaults.ring),
-        callback=_callback(keys.callback, defaults.callback),
-    )
+    kept = _kept(keys, defaults, keys.hours or ALWAYS)
+    return Campaign(id=UNKNOWN, name=keys.name or "Unknown number", medium="", numbers=(), **kept)
 
 
-def _ring(own: RingKeys, defaults: RingKeys) -> Ring:
-    return Ring(
-        strategy=own.strategy or defaults.strategy or Strategy.SEQUENTIAL,
-        to=own.to or defaults.to or (),
-        timeout=own.timeout or defaults.timeout or TIMEOUT,
-        max_wait=own.max_wait or defaults.max_wait or MAX_WAIT,
-    )
+class _Kept(TypedDict):
+    """What campaigns and unknown_number share with the defaults."""
+
+    hours: str | None
+    accept: Accept
+    accept_timeout: float
+    whisper: Sound | None
+    caller_id: str
+    ring: Ring
+    overflow: Overflow | None
+    closed: Overflow | None
+    callback: CallbackPolicy | None
+
+
+def _kept(own: DefaultsKeys, defaults: DefaultsKeys, hours: str) -> _Kept:
+    whisper = chosen(own.whisper, defaults.whisper, NO_SOUND)
+    times = times_of(defaults.ring)
+    return {
+        "hours": None if hours == ALWAYS else hours,
+        "accept": own.accept or defaults.accept or Accept.PRESS_1,
+        "accept_timeout": own.accept_timeout or defaults.accept_timeout or ACCEPT_TIMEOUT,
+        "whisper": whisper.sound() if whisper else None,
+        "caller_id": own.caller_id or defaults.caller_id or "did",
+        "ring": ring(own.ring, defaults.ring),
+        "overflow": overflow(chosen(own.overflow, defaults.overflow, NO_OVERFLOW), times),
+        "closed": overflow(chosen(own.closed, defaults.closed, NO_OVERFLOW), times),
+        "callback": _callback(own.callback, defaults.callback),
+    }
 
 
 def _callback(own: CallbackKeys | None, defaults: CallbackKeys | None) -> CallbackPolicy | None:

@@ -25,10 +25,10 @@ from router.config.stored import (
     person_text,
 )
 from router.errors import NumberError, StoreError
-from router.model import Campaign, Config
+from router.model import Campaign, Config, Ring
 from router.numbers import header_number, read_number
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """`PRAGMA user_version` of the file; another one is refused, the next accepted configuration replaces it."""
 
 _SCHEMA: Final = """
@@ -37,6 +37,7 @@ CREATE TABLE dids (number TEXT PRIMARY KEY, campaign TEXT NOT NULL) STRICT, WITH
 CREATE TABLE campaigns (id TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE hours (id TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE people (id TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE mobiles (number TEXT PRIMARY KEY, person TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 
@@ -84,13 +85,15 @@ def _fill(config: Config, draft: str) -> None:
         campaigns = (*config.campaigns.values(), config.unknown)
         _insert(db, "campaigns", ((campaign.id, campaign_text(campaign)) for campaign in campaigns))
         _insert(db, "hours", ((hours.id, hours_text(hours)) for hours in config.hours.values()))
-        _insert(db, "people", ((person.id, person_text(person)) for person in config.salespeople.values()))
+        people = tuple(config.salespeople.values())
+        _insert(db, "people", ((person.id, person_text(person)) for person in people))
+        _insert(db, "mobiles", {person.mobile: person.id for person in reversed(people)}.items())
         db.execute("COMMIT")
         db.execute(f"PRAGMA user_version={FORMAT}")
 
 
 def _insert(db: sqlite3.Connection, table: str, rows: Iterable[tuple[str, str]]) -> None:
-    db.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)  # noqa: S608 - the four names above
+    db.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)  # noqa: S608 - the names above
 
 
 def _calling_code(country: str) -> tuple[str, str]:
@@ -101,12 +104,13 @@ def _calling_code(country: str) -> tuple[str, str]:
     return (str(code), phonenumbers.ndd_prefix_for_region(country, True) or "") if code else ("", "")
 
 
-def lookup(path: str, *did_texts: str) -> Config:
+def lookup(path: str, *did_texts: str, caller: str = "") -> Config:
     """A Config with only what a call needs whose DID is spelt in `did_texts` (exten, headers, …; any order).
 
     `campaigns` and `by_number` hold the campaigns that own one of them, none for an unknown number; `unknown`,
-    the trunks, and the people and hours that these campaigns name are there too; passwords are empty, and AMI
-    is left out. Raises StoreError when the file is missing or damaged.
+    the trunks, the screening, and the people and hours that all these name are there too, and whoever's mobile
+    it is that calls (`caller`, as it came); passwords and PINs are empty, and AMI is left out. Raises StoreError
+    when the file is missing or damaged.
     """
     with _opened(path) as db:
         frame = frame_from(_text(db, "SELECT text FROM frame", ()))
@@ -118,7 +122,8 @@ def lookup(path: str, *did_texts: str) -> Config:
                 found[number] = campaign_from(_text(db, "SELECT text FROM campaigns WHERE id = ?", (campaign,)))
         unknown = campaign_from(_text(db, "SELECT text FROM campaigns WHERE id = ?", ("unknown",)))
         wanted = (*found.values(), unknown)
-        people = dict.fromkeys(person for campaign in wanted for person in campaign.ring.to)
+        people = dict.fromkeys(person for ring in _rings(frame.config, wanted) for person in ring.to)
+        people |= dict.fromkeys(_staff(db, caller, frame.calling_code, frame.national_prefix))
         hours = dict.fromkeys(campaign.hours for campaign in wanted if campaign.hours is not None)
         return frame.complete(
             campaigns=found,
@@ -126,6 +131,25 @@ def lookup(path: str, *did_texts: str) -> Config:
             people=[person_from(_text(db, "SELECT text FROM people WHERE id = ?", (one,))) for one in people],
             hours=[hours_from(_text(db, "SELECT text FROM hours WHERE id = ?", (one,))) for one in hours],
         )
+
+
+def _rings(config: Config, campaigns: Iterable[Campaign]) -> Iterator[Ring]:
+    """Every ring that a call to one of these campaigns may come to."""
+    for campaign in campaigns:
+        yield campaign.ring
+        for overflow in (campaign.overflow, campaign.closed):
+            if overflow and overflow.ring:
+                yield overflow.ring
+    for vip in config.screening.vips:
+        yield vip.ring
+
+
+def _staff(db: sqlite3.Connection, caller: str, code: str, prefix: str) -> Iterator[str]:
+    """The salesperson who calls, where a cheap spelling finds the mobile."""
+    for spelling in _spellings(header_number(caller), code, prefix):
+        row = db.execute("SELECT person FROM mobiles WHERE number = ?", (spelling,)).fetchone()
+        if row:
+            yield str(row[0])
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache, partial
-from typing import Annotated, Final, cast
+from typing import Annotated, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import PlainValidator, ValidationInfo
@@ -28,9 +28,12 @@ from router.numbers import dialable, read_number, safe_text
 LONGEST_NAME: Final = 120
 ALWAYS: Final = "always"
 NONE: Final = "none"
+OVERFLOW: Final = "overflow"
+"""Stands in reports for a number that is nobody's mobile."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])", re.ASCII)
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _DAY = re.compile(r"(20[0-9]{2})-([0-9]{2})-([0-9]{2})", re.ASCII)
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,4})?) ([A-Z]{3})", re.ASCII)
@@ -41,10 +44,13 @@ _DIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*/[A-Za-z0-9_.:@{}+/-]+", re.ASCII)
 _HEADER = re.compile(r"x-[a-z0-9-]{1,60}", re.ASCII)
 _DID_SOURCES: Final = ("exten", "to", "p-called-party-id", "diversion")
 
+Read = TypeVar("Read")
+
 
 @dataclass(slots=True)
 class Names:
-    """What the file defines and on which day it is read; numbers that were read are kept for the checks after."""
+    """What the file defines, where it lies and on which day it is read; numbers that were read are kept for the
+    checks after."""
 
     country: str
     today: date
@@ -53,6 +59,11 @@ class Names:
     dids: dict[int, str] = field(default_factory=dict)
     """id() of a `Text` in some `numbers` -> E.164."""
     mobiles: dict[int, str] = field(default_factory=dict)
+    """The same for what is dialled: mobiles, and numbers of overflows."""
+    callers: dict[int, str] = field(default_factory=dict)
+    """The same for callers that are screened; a beginning of numbers ends in `*`."""
+    folder: str = ""
+    """Of campaigns.yaml: absolute."""
 
 
 def names(info: ValidationInfo) -> Names:
@@ -111,6 +122,12 @@ def _id(value: object) -> str:
     return _matching(_ID, "id", "write letters, digits, - and _, at most 64, such as spring-flyer")(value)
 
 
+def _person_id(value: object) -> str:
+    if value == OVERFLOW:
+        raise refuse("the id overflow belongs to the numbers of overflows", "give this person another id")
+    return _id(value)
+
+
 def _campaign_id(value: object) -> str:
     if value == "unknown":
         raise refuse("the id unknown belongs to unknown_number", "give the campaign another id")
@@ -146,6 +163,31 @@ def _seconds(text: str) -> float:
     return float(text[:-1]) * _UNITS[text[-1]]
 
 
+def whole(minimum: int, maximum: int) -> Callable[[object], int]:
+    """Reads a whole number between two bounds."""
+    mend = f"write a whole number from {minimum} to {maximum}"
+
+    def read(value: object) -> int:
+        if not isinstance(value, Text) or not value:
+            raise refuse(kind(value), mend)
+        if not _WHOLE.fullmatch(value):
+            raise refuse(f"{shown(value)} is no whole number", mend)
+        if not minimum <= int(value) <= maximum:
+            raise refuse(f"{shown(value)} is out of bounds", mend)
+        return int(value)
+
+    return read
+
+
+def unless_none(read: Callable[[object], Read], nothing: Read | None) -> Callable[[object], Read | None]:
+    """As `read`, and `nothing` for the word none."""
+    return lambda value: nothing if isinstance(value, Text) and value == NONE else read(value)
+
+
+def _truth(value: object) -> bool:
+    return one_of(value, ("true", "false")) == "true"
+
+
 def read_day(text: str) -> date:
     """An ISO date of this century. Raises the refusal."""
     shape = _DAY.fullmatch(text)
@@ -171,7 +213,8 @@ def _span(value: object) -> Span:
     return Span(begin, end)
 
 
-def _number_text(value: object) -> Text:
+def number_text(value: object) -> Text:
+    """A number as it is written, when YAML does not misread it."""
     mend = 'write the number in quotes, such as "+33184801001"'
     if not isinstance(value, Text) or not value:
         raise refuse(kind(value), mend)
@@ -181,7 +224,8 @@ def _number_text(value: object) -> Text:
     return value
 
 
-def _read(text: Text, known: Names, read: Callable[[str, str], str]) -> str:
+def read_with(text: Text, known: Names, read: Callable[[str, str], str]) -> str:
+    """What `read` makes of a number in the company's country. Raises the refusal."""
     try:
         return read(text, known.country)
     except NumberError as error:
@@ -191,15 +235,15 @@ def _read(text: Text, known: Names, read: Callable[[str, str], str]) -> str:
 
 
 def _did(value: object, info: ValidationInfo) -> str:
-    text = _number_text(value)
-    number = _read(text, names(info), read_number)
+    text = number_text(value)
+    number = read_with(text, names(info), read_number)
     names(info).dids[id(text)] = number
     return number
 
 
 def _mobile(value: object, info: ValidationInfo) -> str:
-    text = _number_text(value)
-    number = _read(text, names(info), dialable)
+    text = number_text(value)
+    number = read_with(text, names(info), dialable)
     names(info).mobiles[id(text)] = number
     return number
 
@@ -209,7 +253,7 @@ def _caller_id(value: object, info: ValidationInfo) -> str:
         return str(value)
     if isinstance(value, Text) and value.isalpha():
         raise refuse(f"{shown(value)} is no caller ID", 'write did, caller, anonymous or a number: "+33184801001"')
-    return _read(_number_text(value), names(info), read_number)
+    return read_with(number_text(value), names(info), read_number)
 
 
 def _person(value: object, info: ValidationInfo) -> str:
@@ -228,14 +272,10 @@ def _hours_ref(value: object, info: ValidationInfo) -> str:
 
 
 def _accept(value: object) -> Accept:
-    if isinstance(value, Text) and value == Accept.PRESS_1.value:
-        raise refuse("the press-1 gate comes with the next release", "write accept: none")
-    return Accept(one_of(value, (Accept.NONE.value,)))
+    return Accept(one_of(value, (Accept.PRESS_1.value, Accept.NONE.value)))
 
 
 def _strategy(value: object) -> Strategy:
-    if isinstance(value, Text) and value in ("round-robin", "weighted", "least-recent", "longest-idle"):
-        raise refuse(f"{value} is not in this release", "write sequential or all")
     return Strategy(one_of(value, tuple(strategy.value for strategy in Strategy)))
 
 
@@ -328,6 +368,7 @@ def _did_source(value: object) -> str:
 
 Name = Annotated[str, PlainValidator(_name)]
 Id = Annotated[str, PlainValidator(_id)]
+PersonId = Annotated[str, PlainValidator(_person_id)]
 CampaignId = Annotated[str, PlainValidator(_campaign_id)]
 HoursId = Annotated[str, PlainValidator(_hours_id)]
 Number = Annotated[str, PlainValidator(_did)]
@@ -352,5 +393,7 @@ Version = Annotated[int, PlainValidator(_version)]
 Dial = Annotated[str, PlainValidator(_dial)]
 DidSource = Annotated[str, PlainValidator(_did_source)]
 Transport = Annotated[str, PlainValidator(_words("auto", "websocket", "http"))]
+Truth = Annotated[bool, PlainValidator(_truth)]
+Asserts = Annotated[str, PlainValidator(_words("shown", "did"))]
 Identity = Annotated[str, PlainValidator(_words("pai", "rpid", "from"))]
 NumberFormat = Annotated[str, PlainValidator(_words("e164", "plain", "national"))]

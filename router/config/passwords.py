@@ -31,26 +31,32 @@ def password(variable: str, name: str | None, folder: str, environ: Mapping[str,
 
 
 def _content(name: str, path: str, variable: str) -> str:
+    mend = f"create it readable by its owner alone (install -m 600 /dev/stdin {name}), or set {variable}"
+    data = private_text(name, path, LONGEST, mend)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise refuse(f"{name} is not UTF-8 text", "write the password into it, on one line") from None
+
+
+def private_text(name: str, path: str, longest: int, mend: str) -> bytes:
+    """The first `longest` bytes and one of a file that only its owner may read.
+
+    Raises the refusal; `mend` says how to make the file where there is none.
+    """
     if not path.isprintable():
         raise refuse(f"{name} is no file name", "write the name of a file")
     try:
         with plain_file(path) as (file, mode):
             if mode & 0o077:
                 raise refuse(f"{name} may be read by others (mode {mode:03o})", f"chmod 600 {name}")
-            data = file.read(LONGEST + 1)
+            return file.read(longest + 1)
     except FileNotFoundError:
-        mend = f"create it readable by its owner alone (install -m 600 /dev/stdin {name}), or set {variable}"
         raise refuse(f"there is no file {name}", mend) from None
     except NotPlain:
-        raise refuse(f"{name} is no plain file", "name a file that holds the password alone") from None
+        raise refuse(f"{name} is no plain file", "name a file that holds nothing else") from None
     except OSError as error:
-        raise refuse(
-            f"{name} cannot be read ({error.strerror})", f"let its owner run this, or set {variable}"
-        ) from None
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise refuse(f"{name} is not UTF-8 text", "write the password into it, on one line") from None
+        raise refuse(f"{name} cannot be read ({error.strerror})", f"let its owner run this; {mend}") from None
 
 
 def _line(text: str, name: str, mend: str) -> str:

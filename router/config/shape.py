@@ -2,61 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sized
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from router.config import fields as kinds
-from router.config.refusal import kind, refuse
-from router.config.source import Text
+from router.config.keys import Keys, at_most, each_once, filled, keys_of, or_none
+from router.config.overflow import OverflowKeys, OverflowOrNone
+from router.config.refusal import refuse
+from router.config.ringing import RingKeys, StepKeys
+from router.config.screening import ScreeningKeys, VipKeys
+from router.config.sounds import SoundKeys, SpeechKeys, VoicemailKeys, Whisper
 from router.config.week import HoursKeys
 
-Timeout = Annotated[float, PlainValidator(kinds.duration("1s", "120s"))]
-MaxWait = Annotated[float, PlainValidator(kinds.duration("1s", "600s"))]
 Due = Annotated[float, PlainValidator(kinds.duration("0s", "30d"))]
 Retry = Annotated[float, PlainValidator(kinds.duration("1m", "30d"))]
 Expire = Annotated[float, PlainValidator(kinds.duration("1m", "365d"))]
+AcceptTimeout = Annotated[float, PlainValidator(kinds.duration("3s", "60s"))]
+VoicemailAfter = Annotated[float, PlainValidator(kinds.duration("1s", "120s"))]
 
-
-Filled = TypeVar("Filled", bound=Sized)
 MOST_RETRIES: Final = 20
+MOST_OF_A_PERSON: Final = 100
+MOST_OF_A_TRUNK: Final = 10_000
 
-
-class Keys(BaseModel):
-    """Every section: unknown keys are refused, `refusal.py` names the nearest."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-
-
-def _filled(value: Filled) -> Filled:
-    if not value:
-        raise refuse("is empty", "write at least one")
-    return value
-
-
-def _few(value: tuple[float, ...]) -> tuple[float, ...]:
-    if len(value) > MOST_RETRIES:
-        raise refuse(f"has {len(value)} retries", f"write at most {MOST_RETRIES}")
-    return value
-
-
-def _each_once(value: tuple[str, ...]) -> tuple[str, ...]:
-    counted = Counter(value)
-    for one, times in counted.items():
-        if times > 1:
-            raise refuse(f"names {one} {times} times", "name each once")
-    return _filled(value)
+PersonCalls = Annotated[int, PlainValidator(kinds.whole(0, MOST_OF_A_PERSON))]
+TrunkCalls = Annotated[int | None, PlainValidator(kinds.unless_none(kinds.whole(1, MOST_OF_A_TRUNK), None))]
 
 
 class CompanyKeys(Keys):
@@ -84,13 +54,17 @@ class TrunkKeys(Keys):
     dial: kinds.Dial
     endpoint: kinds.Id | None = None
     identity: kinds.Identity = "pai"
-    did_from: Annotated[tuple[kinds.DidSource, ...], AfterValidator(_each_once)] = (
+    did_from: Annotated[tuple[kinds.DidSource, ...], AfterValidator(each_once)] = (
         "exten",
         "to",
         "p-called-party-id",
         "diversion",
     )
     number_format: kinds.NumberFormat = "e164"
+    caller_id: kinds.CallerId | None = None
+    asserts: kinds.Asserts = "shown"
+    diversion: kinds.Truth = False
+    max_calls: TrunkCalls = None
 
     @model_validator(mode="after")
     def _has_an_endpoint(self) -> TrunkKeys:
@@ -114,7 +88,7 @@ class TrunkKeys(Keys):
 class AsteriskKeys(Keys):
     ari: AriKeys
     ami: AmiKeys | None = None
-    trunks: Annotated[dict[kinds.Id, TrunkKeys], AfterValidator(_filled)]
+    trunks: Annotated[dict[kinds.Id, TrunkKeys], AfterValidator(filled)]
 
 
 class PersonKeys(Keys):
@@ -122,22 +96,16 @@ class PersonKeys(Keys):
     mobile: kinds.Mobile
     timezone: kinds.Zone | None = None
     absent: tuple[kinds.Days, ...] = ()
-
-
-class RingKeys(Keys):
-    """`ring`; what a campaign leaves out comes from `defaults.ring`."""
-
-    strategy: kinds.StrategyWord | None = None
-    to: Annotated[tuple[kinds.Person, ...], AfterValidator(_each_once)] | None = None
-    timeout: Timeout | None = None
-    max_wait: MaxWait | None = None
+    max_calls: PersonCalls = 1
+    accept: kinds.AcceptWord | None = None
+    voicemail_after: VoicemailAfter | None = None
 
 
 class CallbackKeys(Keys):
     """`callback`; what a campaign leaves out comes from `defaults.callback`."""
 
     due: Due | None = None
-    retries: Annotated[tuple[Retry, ...], AfterValidator(_few)] | None = None
+    retries: Annotated[tuple[Retry, ...], AfterValidator(at_most(MOST_RETRIES, "retries"))] | None = None
     expire: Expire | None = None
 
 
@@ -145,16 +113,9 @@ NO_CALLBACK: Final = CallbackKeys.model_construct()
 """What `callback: none` becomes: this very object."""
 
 
-def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> CallbackKeys:
-    if isinstance(value, Text):
-        if value == kinds.NONE:
-            return NO_CALLBACK
-        raise refuse(kind(value), "write callback: none, or callback: {due: 15m, retries: [10m, 1h], expire: 5d}")
-    keys: CallbackKeys = read(value)
-    return keys
+_MEND: Final = "write callback: none, or callback: {due: 15m, retries: [10m, 1h], expire: 5d}"
 
-
-Callback = Annotated[CallbackKeys, WrapValidator(_or_none)]
+Callback = Annotated[CallbackKeys, or_none(NO_CALLBACK, _MEND)]
 
 
 class CostKeys(Keys):
@@ -174,8 +135,12 @@ class CostKeys(Keys):
 class DefaultsKeys(Keys):
     hours: kinds.HoursRef | None = None
     accept: kinds.AcceptWord | None = None
+    accept_timeout: AcceptTimeout | None = None
+    whisper: Whisper | None = None
     caller_id: kinds.CallerId | None = None
     ring: RingKeys = RingKeys()
+    overflow: OverflowOrNone | None = None
+    closed: OverflowOrNone | None = None
     callback: Callback | None = None
 
 
@@ -188,7 +153,7 @@ class UnknownKeys(DefaultsKeys):
 class CampaignKeys(DefaultsKeys):
     name: kinds.Name | None = None
     medium: kinds.Name = "other"
-    numbers: Annotated[tuple[kinds.Number, ...], AfterValidator(_filled)]
+    numbers: Annotated[tuple[kinds.Number, ...], AfterValidator(filled)]
     cost: tuple[CostKeys, ...] = ()
 
 
@@ -200,16 +165,14 @@ class FileKeys(Keys):
     asterisk: AsteriskKeys
     database: kinds.File = "callrouter.db"
     node: kinds.Id | None = None
-    hours: dict[kinds.HoursId, HoursKeys] = {}
-    salespeople: Annotated[dict[kinds.Id, PersonKeys], AfterValidator(_filled)]
+    hours: dict[kinds.HoursId, HoursKeys] = Field(default_factory=dict)
+    salespeople: Annotated[dict[kinds.PersonId, PersonKeys], AfterValidator(filled)]
+    pins_file: kinds.File | None = None
+    speech: SpeechKeys = SpeechKeys()
+    screening: ScreeningKeys = ScreeningKeys()
     defaults: DefaultsKeys = DefaultsKeys()
-    campaigns: Annotated[dict[kinds.CampaignId, CampaignKeys], AfterValidator(_filled)]
+    campaigns: Annotated[dict[kinds.CampaignId, CampaignKeys], AfterValidator(filled)]
     unknown_number: UnknownKeys
-
-
-def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys as they are written in the file."""
-    return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 KNOWN_KEYS: Final = {
@@ -225,6 +188,15 @@ KNOWN_KEYS: Final = {
     "campaigns.*": keys_of(CampaignKeys),
     "unknown_number": keys_of(UnknownKeys),
     "ring": keys_of(RingKeys),
+    "steps": keys_of(StepKeys),
+    "whisper": keys_of(SoundKeys),
+    "announcement": keys_of(SoundKeys),
+    "overflow": keys_of(OverflowKeys),
+    "closed": keys_of(OverflowKeys),
+    "voicemail": keys_of(VoicemailKeys),
+    "screening": keys_of(ScreeningKeys),
+    "vips.*": keys_of(VipKeys),
+    "speech": keys_of(SpeechKeys),
     "callback": keys_of(CallbackKeys),
     "cost": keys_of(CostKeys),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 
 from router.model import (
     Accept,
@@ -18,13 +19,21 @@ from router.model import (
     Cost,
     Hours,
     OpenDay,
+    Overflow,
     Ring,
+    RingStep,
     Salesperson,
+    Screening,
     Secret,
+    Sound,
     Span,
+    Speech,
     Strategy,
     Trunk,
+    Vip,
+    Voicemail,
     Window,
+    Withheld,
 )
 
 
@@ -55,10 +64,7 @@ class Frame:
 
 
 def frame_text(config: Config, calling_code: tuple[str, str]) -> str:
-    trunks = [
-        [trunk.id, trunk.dial, trunk.endpoint, trunk.identity, trunk.did_from, trunk.number_format]
-        for trunk in config.trunks.values()
-    ]
+    screening = config.screening
     return _text(
         {
             "version": config.version,
@@ -69,7 +75,14 @@ def frame_text(config: Config, calling_code: tuple[str, str]) -> str:
             "node": config.node,
             "database": config.database,
             "ari": [config.ari.url, config.ari.username, config.ari.app, config.ari.transport],
-            "trunks": trunks,
+            "trunks": [_trunk(trunk) for trunk in config.trunks.values()],
+            "screening": {
+                "block": screening.block,
+                "vips": [[vip.id, vip.numbers, _ring(vip.ring)] for vip in screening.vips],
+                "withheld": screening.withheld.value,
+                "max_per_minute": screening.max_per_minute,
+            },
+            "speech": config.speech.command,
             "calling_code": calling_code,
         }
     )
@@ -77,10 +90,8 @@ def frame_text(config: Config, calling_code: tuple[str, str]) -> str:
 
 def frame_from(text: str) -> Frame:
     kept = json.loads(text)
-    trunks = [
-        Trunk(name, dial, endpoint, identity, tuple(did_from), number_format)
-        for name, dial, endpoint, identity, did_from, number_format in kept["trunks"]
-    ]
+    trunks = [_trunk_from(one) for one in kept["trunks"]]
+    screening = kept["screening"]
     nobody = Ring(Strategy.SEQUENTIAL, (), 0.0, 0.0)
     config = Config(
         version=kept["version"],
@@ -100,12 +111,19 @@ def frame_from(text: str) -> Frame:
         campaigns={},
         unknown=Campaign("unknown", "", "", (), None, Accept.NONE, "did", nobody, None),
         by_number={},
+        screening=Screening(
+            block=tuple(screening["block"]),
+            vips=tuple(Vip(name, tuple(numbers), _ring_from(ring)) for name, numbers, ring in screening["vips"]),
+            withheld=Withheld(screening["withheld"]),
+            max_per_minute=screening["max_per_minute"],
+        ),
+        speech=Speech(tuple(kept["speech"])),
     )
     return Frame(config, *kept["calling_code"])
 
 
 def campaign_text(campaign: Campaign) -> str:
-    ring, policy = campaign.ring, campaign.callback
+    policy = campaign.callback
     return _text(
         {
             "id": campaign.id,
@@ -114,8 +132,12 @@ def campaign_text(campaign: Campaign) -> str:
             "numbers": campaign.numbers,
             "hours": campaign.hours,
             "accept": campaign.accept.value,
+            "accept_timeout": campaign.accept_timeout,
+            "whisper": _sound(campaign.whisper),
             "caller_id": campaign.caller_id,
-            "ring": [ring.strategy.value, ring.to, ring.timeout, ring.max_wait],
+            "ring": _ring(campaign.ring),
+            "overflow": _overflow(campaign.overflow),
+            "closed": _overflow(campaign.closed),
             "callback": [policy.due, policy.retries, policy.expire] if policy else None,
             "cost": [[str(one.amount), one.currency, _day(one.first), _day(one.last)] for one in campaign.cost],
         }
@@ -124,7 +146,6 @@ def campaign_text(campaign: Campaign) -> str:
 
 def campaign_from(text: str) -> Campaign:
     kept = json.loads(text)
-    strategy, to, timeout, max_wait = kept["ring"]
     policy = kept["callback"]
     return Campaign(
         id=kept["id"],
@@ -133,8 +154,12 @@ def campaign_from(text: str) -> Campaign:
         numbers=tuple(kept["numbers"]),
         hours=kept["hours"],
         accept=Accept(kept["accept"]),
+        accept_timeout=kept["accept_timeout"],
+        whisper=_sound_from(kept["whisper"]),
         caller_id=kept["caller_id"],
-        ring=Ring(Strategy(strategy), tuple(to), timeout, max_wait),
+        ring=_ring_from(kept["ring"]),
+        overflow=_overflow_from(kept["overflow"]),
+        closed=_overflow_from(kept["closed"]),
         callback=CallbackPolicy(policy[0], tuple(policy[1]), policy[2]) if policy else None,
         cost=tuple(
             Cost(Decimal(amount), currency, first and date.fromisoformat(first), last and date.fromisoformat(last))
@@ -144,12 +169,85 @@ def campaign_from(text: str) -> Campaign:
 
 
 def person_text(person: Salesperson) -> str:
-    return _text([person.id, person.name, person.mobile, person.timezone, _spans(person.absent)])
+    accept = person.accept.value if person.accept else None
+    rest = [person.max_calls, accept, person.voicemail_after]
+    return _text([person.id, person.name, person.mobile, person.timezone, _spans(person.absent), *rest])
 
 
 def person_from(text: str) -> Salesperson:
-    name, shown, mobile, timezone, absent = json.loads(text)
-    return Salesperson(name, shown, mobile, timezone, _spans_from(absent))
+    name, shown, mobile, timezone, absent, max_calls, accept, voicemail_after = json.loads(text)
+    return Salesperson(
+        name,
+        shown,
+        mobile,
+        timezone,
+        _spans_from(absent),
+        max_calls=max_calls,
+        accept=Accept(accept) if accept else None,
+        voicemail_after=voicemail_after,
+    )
+
+
+def _trunk(trunk: Trunk) -> dict[str, object]:
+    """Its fields: each one is a text, a number, a truth or a list of texts."""
+    return {name: getattr(trunk, name) for name in Trunk.__slots__}
+
+
+def _trunk_from(kept: dict[str, Any]) -> Trunk:
+    return Trunk(**kept | {"did_from": tuple(kept["did_from"])})
+
+
+def _ring(ring: Ring) -> list[object]:
+    steps = [(step.to, step.timeout, step.keep) for step in ring.steps]
+    weights = dict(ring.weights)
+    return [ring.strategy.value, ring.to, ring.timeout, ring.max_wait, weights, steps, ring.sticky]
+
+
+def _ring_from(kept: list[Any]) -> Ring:
+    strategy, to, timeout, max_wait, weights, steps, sticky = kept
+    return Ring(
+        Strategy(strategy),
+        tuple(to),
+        timeout,
+        max_wait,
+        weights=MappingProxyType(weights),
+        steps=tuple(RingStep(tuple(people), seconds, keep) for people, seconds, keep in steps),
+        sticky=sticky,
+    )
+
+
+def _sound(sound: Sound | None) -> list[str] | None:
+    return [sound.text, sound.file] if sound else None
+
+
+def _sound_from(kept: list[str] | None) -> Sound | None:
+    return Sound(*kept) if kept else None
+
+
+def _overflow(overflow: Overflow | None) -> dict[str, object] | None:
+    if overflow is None:
+        return None
+    message = overflow.voicemail
+    return {
+        "ring": _ring(overflow.ring) if overflow.ring else None,
+        "number": overflow.number,
+        "timeout": overflow.timeout,
+        "announcement": _sound(overflow.announcement),
+        "voicemail": [_sound(message.announcement), message.longest] if message else None,
+    }
+
+
+def _overflow_from(kept: dict[str, Any] | None) -> Overflow | None:
+    if kept is None:
+        return None
+    message = kept["voicemail"]
+    return Overflow(
+        ring=_ring_from(kept["ring"]) if kept["ring"] else None,
+        number=kept["number"],
+        timeout=kept["timeout"],
+        announcement=_sound_from(kept["announcement"]),
+        voicemail=Voicemail(Sound(*message[0]), message[1]) if message else None,
+    )
 
 
 def hours_text(hours: Hours) -> str:

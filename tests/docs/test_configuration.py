@@ -16,7 +16,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 from router.config import fields as kinds
-from router.config import load, shape, warnings, week
+from router.config import load, overflow, ringing, screening, shape, sounds, warnings, week
+from router.config.keys import keys_of
 from router.config.source import Text, read_tree
 from router.errors import ConfigError, NumberError
 from router.model import Config
@@ -35,13 +36,23 @@ PLACES: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "hours": ("hours.*", ("hours", "office")),
     "salespeople": ("salespeople.*", ("salespeople", "alice")),
     "defaults": ("defaults", ("defaults",)),
+    "speech": ("speech", ("speech",)),
+    "screening": ("screening", ("screening",)),
+    "vips.NAME": ("vips.*", ("screening", "vips", "big")),
     "ring": ("ring", ("defaults", "ring")),
+    "steps": ("steps", ("campaigns", "guide", "ring", "steps", 0)),
+    "overflow": ("overflow", ("campaigns", "guide", "overflow")),
+    "voicemail": ("voicemail", ("campaigns", "guide", "overflow", "voicemail")),
+    "whisper and announcements": ("whisper", ("campaigns", "guide", "whisper")),
     "callback": ("callback", ("defaults", "callback")),
     "campaigns": ("campaigns.*", ("campaigns", "flyer")),
     "cost": ("cost", ("campaigns", "flyer", "cost", 0)),
     "unknown_number": ("unknown_number", ("unknown_number",)),
 }
 """Heading on the page -> the mapping's name in shape.KNOWN_KEYS, and where one stands in SMALL."""
+
+ALIKE = {"closed": "overflow", "announcement": "whisper"}
+"""Mappings that have the keys of another, and one table with it."""
 
 SMALL = """\
 version: 1
@@ -52,8 +63,16 @@ asterisk:
   trunks: {main: {dial: "PJSIP/{number}@trunk"}}
 hours: {office: {weekly: {mon-fri: ["09:00-12:30"]}}}
 salespeople: {alice: {mobile: "+33612345678"}}
-defaults: {accept: none, ring: {}, callback: {}}
-campaigns: {flyer: {numbers: ["+33184801001"], ring: {to: [alice]}, cost: [{amount: 1 EUR}]}}
+screening: {vips: {big: {numbers: ["+33140000009"], ring: {to: [alice]}}}}
+speech: {}
+defaults: {ring: {}, callback: {}}
+campaigns:
+  flyer: {numbers: ["+33184801001"], ring: {to: [alice]}, cost: [{amount: 1 EUR}]}
+  guide:
+    numbers: ["+33184801002"]
+    ring: {steps: [{to: [alice]}]}
+    whisper: {say: "The guide"}
+    overflow: {number: "+33145000000", voicemail: {announcement: {say: "It is recorded"}}}
 unknown_number: {ring: {to: [alice]}}
 """
 """Only what is required, and empty sections to write a default into."""
@@ -90,19 +109,22 @@ def test_the_page_has_every_key_and_no_other() -> None:
     written: dict[str, set[str]] = {name: set() for name, _ in PLACES.values()}
     for under, key, _ in ROWS:
         written[PLACES[under][0]].add(key)
-    assert written == {name: set(keys) for name, keys in shape.KNOWN_KEYS.items()}
+    known = {name: set(keys) for name, keys in shape.KNOWN_KEYS.items()}
+    for name, like in ALIKE.items():
+        assert known.pop(name) == known[like]
+    assert written == known
 
 
 def test_no_model_is_left_out() -> None:
     known = {frozenset(keys) for keys in shape.KNOWN_KEYS.values()}
     models = [
         value
-        for module in (shape, week)
+        for module in (shape, week, ringing, sounds, overflow, screening)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, BaseModel) and value.model_fields
     ]
-    assert len(models) >= 14
-    assert {frozenset(shape.keys_of(model)) for model in models} <= known
+    assert len(models) >= 22
+    assert {frozenset(keys_of(model)) for model in models} <= known
 
 
 DEFAULTS = [
@@ -131,21 +153,35 @@ def test_what_is_required_is_missed(tmp_path: Path, under: str, key: str) -> Non
 
 
 def test_there_are_defaults_and_requirements_to_be_looked_at() -> None:
-    assert len(DEFAULTS) >= 19
-    assert len(REQUIRED) >= 14
+    assert len(DEFAULTS) >= 31
+    assert len(REQUIRED) >= 16
 
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-BOUNDS = [(under, key, *row["bounds"].split(" to ")) for under, key, row in ROWS if row.get("bounds")]
+_FROM_TO = re.compile(r"(?:count|duration) from (\d+[smhd]?) to (\d+[smhd]?)")
+
+
+def bounds_of(row: dict[str, str]) -> list[str]:
+    """`[1s, 120s]`, out of the column `bounds` or out of the text; empty where there are none."""
+    if row.get("bounds"):
+        return row["bounds"].split(" to ")
+    found = _FROM_TO.search(row["is"])
+    return [found[1], found[2]] if found else []
+
+
+BOUNDS = [(under, key, *bounds_of(row)) for under, key, row in ROWS if bounds_of(row)]
 
 
 @pytest.mark.parametrize(("under", "key", "least", "most"), BOUNDS)
 def test_bounds_are_what_the_page_says(tmp_path: Path, under: str, key: str, least: str, most: str) -> None:
-    def write(seconds: int) -> Config:
-        value: object = f"{seconds}s"
-        return changed(tmp_path, PLACES[under][1], key, [value] if key == "retries" else value)
+    unit = "s" if least[-1] in UNITS else ""
 
-    low, high = (int(bound[:-1]) * UNITS[bound[-1]] for bound in (least, most))
+    def write(amount: int) -> Config:
+        value = f"{amount}{unit}"
+        shapes = {"retries": [value], "weights": {"alice": value}}
+        return changed(tmp_path, PLACES[under][1], key, shapes.get(key, value))
+
+    low, high = (int(bound[:-1]) * UNITS[bound[-1]] if unit else int(bound) for bound in (least, most))
     write(low)
     write(high)
     for outside in [low - 1, high + 1] if low else [high + 1]:
@@ -153,18 +189,35 @@ def test_bounds_are_what_the_page_says(tmp_path: Path, under: str, key: str, lea
             write(outside)
 
 
-def test_every_duration_has_its_bounds_on_the_page() -> None:
-    assert {key for _, key, _, _ in BOUNDS} == {"timeout", "max_wait", "due", "retries", "expire"}
+def test_everything_that_has_bounds_has_them_on_the_page() -> None:
+    assert {f"{under}.{key}" for under, key, _, _ in BOUNDS} == {
+        "trunks.NAME.max_calls",
+        "salespeople.max_calls",
+        "salespeople.voicemail_after",
+        "screening.max_per_minute",
+        "defaults.accept_timeout",
+        "ring.weights",
+        "ring.timeout",
+        "ring.max_wait",
+        "ring.sticky",
+        "steps.timeout",
+        "overflow.timeout",
+        "voicemail.longest",
+        "callback.due",
+        "callback.retries",
+        "callback.expire",
+    }
 
 
 def test_an_unknown_number_keeps_no_hours_but_its_own(tmp_path: Path) -> None:
-    config = read(tmp_path, SMALL.replace("accept: none", "accept: none, hours: office"))
+    config = read(tmp_path, SMALL.replace("defaults: {", "defaults: {hours: office, "))
     assert config.campaigns["flyer"].hours == "office"
     assert config.unknown.hours is None
 
 
 # --- Values -------------------------------------------------------------------------------------------------
 
+ANYBODY = kinds.Names(country="FR", today=TODAY, people=frozenset(), hours=frozenset())
 READERS: dict[str, Callable[[Text], object]] = {
     "number": lambda text: read_number(text, "FR"),
     "duration": kinds.duration("0s", "365d"),
@@ -173,6 +226,8 @@ READERS: dict[str, Callable[[Text], object]] = {
     "days": TypeAdapter(kinds.Days).validate_python,
     "amount": TypeAdapter(kinds.Amount).validate_python,
     "id": TypeAdapter(kinds.Id).validate_python,
+    "count": kinds.whole(0, 100),
+    "caller": lambda text: TypeAdapter(screening.Callers).validate_python(text, context=ANYBODY),
 }
 VALUES = {row["kind"]: row for under, row in tables(PAGE) if under == "How values are written" and "kind" in row}
 
@@ -187,7 +242,7 @@ def scalar(written: str) -> Text:
 def test_what_the_page_writes_is_read_and_what_it_refuses_is_not(kind: str) -> None:
     row = VALUES[kind]
     for written in code(row["write"]):
-        if written not in ("-", "_", "24:00"):
+        if written not in ("-", "_", "*", "24:00"):
             READERS[kind](scalar(written))
     for refused in code(row["refused"]):
         with pytest.raises((PydanticCustomError, ValueError, NumberError)):

@@ -38,7 +38,12 @@ def test_nothing_to_say_of_the_example() -> None:
         (OFFICE, '{mon-fri: ["17:00-09:00"]}', "hours.office", "17:00-09:00 crosses midnight: open from 17:00"),
         ('open: ["', 'open: ["2026-12-05 22:00-02:00", "', "hours.office", "of the next day (2026-12-05)"),
         ("hours: office", "hours: always", "hours.office", "no campaign keeps these hours"),
-        ('absent: ["', 'absent: ["2026-03-02", "', "campaigns.poster.ring.to", "everybody in it is absent today"),
+        (
+            'absent: ["',
+            'absent: ["2026-03-02", "',
+            "campaigns.poster.ring.to",
+            "absent 2026-03-02 while",
+        ),
         ("max_wait: 60s", "max_wait: 10s", "unknown_number.ring", "ends before one person's timeout (20s)"),
         ("max_wait: 60s", "max_wait: 20s", "campaigns.spring-flyer.ring", "may be over before bob rings"),
         ("expire: 5d", "expire: 15m", "campaigns.spring-flyer.callback", "expires before it is due"),

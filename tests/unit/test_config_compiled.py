@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from router.config import compiled
 from router.errors import StoreError
 from router.model import Config
+from tests.build import ALICE, CAROL, make_campaign, make_config, make_salesperson
 from tests.campaign_file import read, spoilt
 
 HEAVY = ("pydantic", "yaml", "phonenumbers", "holidays", "sqlite_utils", "click", "asyncio", "logging")
@@ -201,3 +202,150 @@ def test_a_lookup_imports_nothing_heavy(path: str, did: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TOP)
     assert done.stdout.strip() == "+33184801001"
+
+
+# --- All that a configuration can say -----------------------------------------------------------------------
+
+EVERYTHING = """\
+version: 1
+company: {country: FR, timezone: Europe/Paris, language: fr}
+asterisk:
+  ari: {url: "http://127.0.0.1:8088/ari", username: callrouter}
+  trunks:
+    main: {dial: "PJSIP/{number}@trunk", caller_id: "+33184801001", asserts: did, diversion: true, max_calls: 30}
+    spare: {dial: "PJSIP/{number}@other", identity: rpid, number_format: plain, did_from: [to]}
+pins_file: pins
+speech: {command: "say {file} {text}"}
+screening:
+  block: ["+33899123456", "+3389*"]
+  withheld: challenge
+  max_per_minute: 6
+  vips: {big: {numbers: ["+33140000009"], ring: {to: [vip], timeout: 9s}}}
+hours: {office: {weekly: {mon-fri: ["09:00-12:30"]}}}
+salespeople:
+  alice: {mobile: "+33612345678", max_calls: 2, accept: none, voicemail_after: 25s, absent: ["2026-08-01"]}
+  bob: {mobile: "+33687654321"}
+  carol: {mobile: "+33698765432"}
+  dave: {mobile: "+33611111111"}
+  vip: {mobile: "+33622222222"}
+  idle: {mobile: "+33633333333"}
+  other: {mobile: "+33644444444"}
+defaults: {hours: office}
+campaigns:
+  spring:
+    numbers: ["+33184801001"]
+    accept_timeout: 9s
+    whisper: {say: Spring}
+    ring: {strategy: weighted, to: [alice, bob], weights: {alice: 70, bob: 30}, sticky: 30d}
+    overflow:
+      ring: {steps: [{to: [carol], timeout: 5s}, {add: [bob], timeout: 6s}], max_wait: 11s}
+      number: "+33145000000"
+      timeout: 25s
+      announcement: {play: busy.ulaw}
+      voicemail: {announcement: {say: Recorded}, longest: 90s}
+    closed: {ring: {strategy: all, to: [dave]}}
+    cost: [{amount: 12.50 EUR, from: 2026-03-01}]
+  poster:
+    numbers: ["+33184801002"]
+    accept: none
+    ring: {strategy: longest-idle, to: [other]}
+    closed: {announcement: {say: Closed}}
+    callback: none
+unknown_number: {ring: {strategy: least-recent, to: [bob]}, overflow: {voicemail: {announcement: {say: Go}}}}
+"""
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Config:
+    (tmp_path / "busy.ulaw").write_bytes(b"x")
+    (tmp_path / "pins").touch(mode=0o600)
+    (tmp_path / "pins").write_text('alice: "47114711"\n')
+    return read(tmp_path, EVERYTHING)
+
+
+@pytest.fixture
+def routes(everything: Config) -> str:
+    path = compiled.routes_path(everything.database)
+    compiled.write(everything, path)
+    return path
+
+
+def test_every_part_comes_back_as_it_went_in(everything: Config, routes: str) -> None:
+    found = compiled.lookup(routes, "+33184801001", "+33184801002")
+    assert dict(found.campaigns) == dict(everything.campaigns)
+    assert found.unknown == everything.unknown
+    assert (dict(found.trunks), dict(found.hours)) == (dict(everything.trunks), dict(everything.hours))
+    assert (found.screening, found.speech) == (everything.screening, everything.speech)
+    assert list(found.campaigns["spring"].ring.weights) == ["alice", "bob"]
+    people = dict(everything.salespeople)
+    del people["idle"]
+    assert dict(found.salespeople) == people
+
+
+def test_the_example_of_everything_leaves_nothing_at_its_default(everything: Config) -> None:
+    """Or a part that is forgotten on the way would not be missed."""
+    spring, alice = everything.campaigns["spring"], everything.salespeople["alice"]
+    overflow = spring.overflow
+    assert overflow is not None
+    assert overflow.ring is not None
+    assert all((spring.ring.weights, spring.ring.sticky, overflow.ring.steps))
+    for part in (spring, alice, overflow, everything.trunks["main"], everything.screening, everything.speech):
+        for field in fields(part):
+            if field.default is not MISSING and field.name != "number_format":
+                assert getattr(part, field.name) != field.default, f"{type(part).__name__}.{field.name}"
+
+
+@pytest.mark.parametrize(
+    ("did", "people"),
+    [
+        ("+33184801001", {"alice", "bob", "carol", "dave", "vip"}),
+        ("+33184801002", {"other", "bob", "vip"}),
+        ("+33184809999", {"bob", "vip"}),
+    ],
+)
+def test_everybody_whom_overflow_closed_and_vips_name_comes_along(routes: str, did: str, people: set[str]) -> None:
+    assert set(compiled.lookup(routes, did).salespeople) == people
+
+
+@pytest.mark.parametrize(
+    ("caller", "found"),
+    [
+        ("+33633333333", True),
+        ("0633333333", True),
+        ("0033633333333", True),
+        ("33633333333", True),
+        ("<sip:+33633333333@host>", True),
+        ("", False),
+        ("anonymous", False),
+        ("+33633333334", False),
+        ("'; DROP TABLE mobiles; --", False),
+    ],
+)
+def test_whoever_of_us_calls_comes_along(routes: str, caller: str, found: bool) -> None:
+    assert ("idle" in compiled.lookup(routes, "+33184801002", caller=caller).salespeople) is found
+
+
+def test_the_first_of_two_who_share_a_mobile_is_the_one_who_calls(tmp_path: Path) -> None:
+    config = make_config(
+        campaigns=[make_campaign(to=["carol"])],
+        unknown=make_campaign("unknown", (), to=["carol"]),
+        salespeople=[
+            make_salesperson("carol", CAROL),
+            make_salesperson("one", ALICE),
+            make_salesperson("two", ALICE),
+        ],
+    )
+    compiled.write(config, str(tmp_path / "x.routes"))
+    assert set(compiled.lookup(str(tmp_path / "x.routes"), caller=ALICE).salespeople) == {"carol", "one"}
+
+
+def test_no_pin_is_in_it(everything: Config, routes: str) -> None:
+    assert everything.pins["alice"].reveal() == "47114711"
+    assert b"47114711" not in Path(routes).read_bytes()
+    assert compiled.lookup(routes, "+33184801001").pins == {}
+
+
+def test_routes_of_the_release_before_are_refused_in_words(routes: str) -> None:
+    damage(routes, "PRAGMA user_version=1")
+    with pytest.raises(StoreError, match="another version"):
+        compiled.lookup(routes, "+33184801001")
