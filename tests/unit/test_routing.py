@@ -1,307 +1,287 @@
-"""Whom a call rings: the DID from any source and form, the caller, the plan; nothing dialled out of a header."""
+"""Whom a call rings: each rule in its turn, the hunts, their overflow, and what explain reads."""
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import phonenumbers
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from router.errors import NumberError
-from router.model import Accept, Caller, Decision, Did, Outcome, Route, Strategy
-from router.numbers import in_use, read_number
-from router.routing import decide, find_caller, find_did
+from router.model import (
+    Accept,
+    Acquaintance,
+    Caller,
+    Campaign,
+    Config,
+    Decision,
+    Did,
+    Ending,
+    Outcome,
+    Prompt,
+    Ring,
+    Salesperson,
+    Screening,
+    Situation,
+    Sound,
+    Strategy,
+    Target,
+    Voicemail,
+    Withheld,
+)
+from router.routing import OVERFLOW, decide
 from tests.build import (
     ALICE,
     BOB,
     CALLER,
+    CAROL,
     DID,
+    VIP,
     make_campaign,
     make_config,
     make_hours,
     make_inbound,
+    make_overflow,
     make_ring,
     make_salesperson,
+    make_screening,
+    make_step,
     make_trunk,
+    make_vip,
 )
 
 OPEN = datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
 NIGHT = datetime(2026, 11, 24, 23, 0, tzinfo=ZoneInfo("Europe/Paris"))
+NOW = OPEN.timestamp()
 OTHER = "+33184801002"
+SWITCHBOARD = "+33145000000"
+PEOPLE = (make_salesperson(), make_salesperson("bob", BOB), make_salesperson("carol", CAROL))
+GONE = "2026-11-24"
+
+
+def config(
+    campaign: Campaign | None = None,
+    *,
+    people: tuple[Salesperson, ...] = PEOPLE,
+    screening: Screening | None = None,
+) -> Config:
+    return make_config(campaigns=[campaign or make_campaign()], salespeople=people, screening=screening)
+
+
+def absent(*gone: str) -> tuple[Salesperson, ...]:
+    days = make_salesperson(absent=[GONE]).absent
+    return tuple(replace(one, absent=days) if one.id in gone else one for one in PEOPLE)
 
 
 def rules(decision: Decision) -> dict[str, str]:
     return {reason.rule: reason.text for reason in decision.reasons}
 
 
-def rung(decision: Decision) -> list[list[str]]:
+def rung(decision: Decision, hunt: int = 0) -> list[list[str]]:
     assert decision.plan is not None
-    return [[target.salesperson for target in step.targets] for step in decision.plan.steps]
+    return [[target.salesperson for target in step.targets] for step in decision.plan.hunts[hunt].steps]
 
 
-def shown(decision: Decision) -> set[str]:
+def waits(decision: Decision) -> list[float]:
     assert decision.plan is not None
-    return {route.caller_id for step in decision.plan.steps for target in step.targets for route in target.routes}
+    return [hunt.max_wait for hunt in decision.plan.hunts]
 
 
-# --- The DID ------------------------------------------------------------------------------------------------
+def targets(decision: Decision) -> list[Target]:
+    assert decision.plan is not None
+    return [target for hunt in decision.plan.hunts for step in hunt.steps for target in step.targets]
 
 
-@pytest.mark.parametrize(
-    "exten",
-    [
-        "+33184801001",
-        "0033184801001",
-        "33184801001",
-        "0184801001",
-        "+33 (0)1 84 80 10 01",
-        "01.84.80.10.01",
-        "%2B33184801001",
-        "+33184801001;npdi=yes",
-        " +33184801001 ",
-        "sip:+33184801001@example.net",
-        "tel:+33-1-84-80-10-01",
-    ],
-)
-def test_the_did_is_found_in_every_form(exten: str) -> None:
-    assert find_did(make_config(), make_inbound(exten)) == Did(DID, "exten")
-
-
-@pytest.mark.parametrize(
-    ("source", "value"),
-    [
-        ("to", '"Shop, open <late>" <sip:+33184801001@10.0.0.1;user=phone>;tag=a1'),
-        ("p-called-party-id", "<sip:33184801001@ims.example>"),
-        ("diversion", "<sip:0184801001@example.net>;reason=unconditional"),
-        ("x-did", "0184801001"),
-    ],
-)
-def test_the_did_is_found_in_every_source(source: str, value: str) -> None:
-    config = make_config(trunks=[make_trunk(did_from=["exten", source])])
-    assert find_did(config, make_inbound("s", headers={source: value})) == Did(DID, source)
-    assert find_did(config, make_inbound("trunk-account", headers={source: value})) == Did(DID, source)
-
-
-def test_the_order_is_that_of_the_trunk_the_call_came_in_on() -> None:
-    config = make_config(
-        campaigns=[make_campaign(), make_campaign("other", [OTHER])],
-        trunks=[
-            make_trunk(did_from=["exten", "to"]),
-            make_trunk("second", endpoint="two", did_from=["to", "exten"]),
-        ],
-    )
-    headers = {"to": f"<sip:{OTHER}@example.net>"}
-    assert find_did(config, make_inbound(headers=headers)) == Did(DID, "exten")
-    assert find_did(config, make_inbound(headers=headers, endpoint="two")) == Did(OTHER, "to")
-    assert find_did(config, make_inbound(headers=headers, endpoint="nobody's")) == Did(DID, "exten")
-
-
-def test_a_configured_did_in_a_later_source_goes_before_any_other_number() -> None:
-    config = make_config(trunks=[make_trunk(did_from=["exten", "to"])])
-    inbound = make_inbound("+33145000000", headers={"to": "<sip:0184801001@example.net>"})
-    assert find_did(config, inbound) == Did(DID, "to")
-
-
-def test_without_a_configured_did_the_first_number_wins_then_the_first_text_then_unknown() -> None:
-    config = make_config(trunks=[make_trunk(did_from=["exten", "to", "x-did"])])
-    headers = {"to": "<sip:+33145000000@example.net>", "x-did": "+33145000001"}
-    assert find_did(config, make_inbound("account", headers=headers)) == Did("+33145000000", "to")
-    assert find_did(config, make_inbound("account", headers={"x-did": "box"})) == Did("account", "exten")
-    assert find_did(config, make_inbound("s")) == Did("unknown", "none")
-    assert find_did(config, make_inbound("", headers={"to": " \x00\x1b "})) == Did("unknown", "none")
-
-
-def test_a_source_that_the_trunk_does_not_name_is_not_read() -> None:
-    assert find_did(make_config(), make_inbound("", headers={"to": f"<sip:{DID}@example.net>"})).source == "none"
-
-
-@pytest.mark.parametrize(
-    "exten", ["\x1b[2J\x00\u202e", "9" * 4000, "+33" + "0" * 600, "'; DROP TABLE", "${SHELL(id)}", "a" * 5000]
-)
-def test_a_hostile_did_is_unknown_short_and_safe_to_show(exten: str) -> None:
-    did = find_did(make_config(), make_inbound(exten))
-    assert did.number.isprintable()
-    assert 0 < len(did.number) <= 40
-    assert decide(make_config(), make_inbound(exten), OPEN).campaign == "unknown"
-
-
-# --- Diversion ----------------------------------------------------------------------------------------------
-
-
-def diverted(value: str) -> Did:
-    config = make_config(
-        campaigns=[make_campaign(), make_campaign("other", [OTHER])],
-        trunks=[make_trunk(did_from=["diversion"])],
-    )
-    return find_did(config, make_inbound("account", headers={"diversion": value}))
-
-
-def test_of_two_diversions_the_original_target_counts_which_stands_last() -> None:
-    assert diverted(f"<sip:{OTHER}@b>;reason=no-answer, <sip:{DID}@a>;reason=unconditional").number == DID
-
-
-def test_a_caller_who_dialled_somebody_that_forwards_to_a_campaign_is_found() -> None:
-    assert diverted(f"<sip:{DID}@b>;reason=unconditional, <sip:+33145000000@a>;reason=user-busy").number == DID
-
-
-def test_without_a_campaign_among_the_diversions_the_original_target_is_logged() -> None:
-    assert diverted("<sip:+33145000002@b>, <sip:+33145000001@a>").number == "+33145000001"
-
-
-def test_commas_and_brackets_in_a_display_name_divide_nothing() -> None:
-    assert diverted(f'"Durand, \\"Bob, <x>" <sip:{DID}@a>;reason=unknown').number == DID
-    assert diverted(f'"a,b" <sip:{OTHER}@b,c>, "Martin, Alice" <sip:{DID}@a>').number == DID
-
-
-def test_of_a_flood_of_diversions_the_last_few_are_read() -> None:
-    flood = "<sip:+33145000009@a>, " * 5000
-    assert diverted(flood + f"<sip:{DID}@a>").number == DID
-    assert diverted(f"<sip:{DID}@a>, " + flood.rstrip(", ")).number == "+33145000009"
-
-
-# --- The caller ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("+33145678901", "+33145678901"),
-        ("0145678901", "+33145678901"),
-        ("0033145678901", "+33145678901"),
-        ("33145678901", "+33145678901"),
-        ("+330145678901", "+33145678901"),
-        ("+33 1 45 67 89 01", "+33145678901"),
-        ("<sip:+33145678901@example.net>", "+33145678901"),
-        ("+442079460123", "+442079460123"),
-        ("+390612345678", "+390612345678"),
-        ("+13055550123", "+13055550123"),
-        ("3615", "3615"),
-        ("100", "100"),
-        ("9" * 200, "9" * 32),
-        ("+1 310-1234", "+13101234"),
-    ],
-)
-def test_the_callers_number_is_e164_where_it_can_be_else_its_digits(text: str, number: str) -> None:
-    assert find_caller(make_config(), make_inbound(caller=text)) == Caller(number)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            "",
-            " ",
-            "anonymous",
-            "Anonymous",
-            "unknown",
-            "unavailable",
-            "restricted",
-            "Restricted",
-            "alice",
-            "sip-42",
-        ),
-        *(
-            "0",
-            "00000000",
-            "+266696687",
-            "+7378742833",
-            "sip:+8656696@carrier.example",
-            "anonymous@anonymous.invalid",
-        ),
-    ],
-)
-def test_what_nobody_could_call_back_is_a_withheld_number(text: str) -> None:
-    assert find_caller(make_config(), make_inbound(caller=text, name="Somebody")) == Caller(None)
-
-
-@pytest.mark.parametrize("number", ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"])
-def test_no_keypad_word_is_a_number_in_use(number: str) -> None:
-    assert find_caller(make_config(), make_inbound(caller=number)).withheld
-    assert not in_use(number)
-
-
-def test_a_withheld_presentation_or_name_hides_number_and_name() -> None:
-    assert find_caller(make_config(), make_inbound(name="Zoé", withheld=True)) == Caller(None)
-    for name in ("Anonymous", " PRIVATE ", "Restricted", "withheld"):
-        assert find_caller(make_config(), make_inbound(name=name)) == Caller(None)
-    for name in ("Unknown", "UNAVAILABLE", "Anonymous Coward Ltd"):
-        assert not find_caller(make_config(), make_inbound(name=name)).withheld
-
-
-def test_a_name_is_made_safe() -> None:
-    caller = find_caller(make_config(), make_inbound(name="Zoé\x1b[2J\r\n\u202eevil " + "x" * 10_000))
-    assert caller.name.startswith("Zoé")
-    assert caller.name.isprintable()
-    assert len(caller.name) <= 80
-
-
-def test_a_number_in_use_is_the_callers_as_it_stands_in_every_country() -> None:
-    for region in phonenumbers.SUPPORTED_REGIONS:
-        for kind in phonenumbers.PhoneNumberType.values():
-            number = phonenumbers.example_number_for_type(region, kind)
-            if number is not None and phonenumbers.is_possible_number(number):
-                text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-                if len(text) > 8:
-                    assert find_caller(make_config(), make_inbound(caller=text)).number == text, region
-
-
-def test_a_national_prefix_left_standing_is_mended_for_every_country() -> None:
-    """One caller is one row, whichever way the carrier writes his number: +33 06… is +33 6…"""
-    mended = 0
-    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
-        for region in regions:
-            prefix = phonenumbers.ndd_prefix_for_region(region, True)
-            number = phonenumbers.example_number(region)
-            if not prefix or number is None:
-                continue
-            text = f"+{code}{prefix}{phonenumbers.national_significant_number(number)}"
-            try:
-                read = read_number(text, "FR")
-            except NumberError:
-                continue
-            assert find_caller(make_config(), make_inbound(caller=text)).number == read, region
-            mended += read != text
-    assert mended > 100
-
-
-# --- The decision -------------------------------------------------------------------------------------------
+# --- The campaign's own hunt --------------------------------------------------------------------------------
 
 
 def test_one_after_the_other_is_a_step_each_and_every_step_has_its_timeout() -> None:
     decision = decide(make_config(), make_inbound(), OPEN)
     assert (decision.campaign, decision.did, decision.caller) == ("spring-flyer", Did(DID, "exten"), Caller(CALLER))
-    assert decision.refused is None
+    assert (decision.refused, decision.ending, decision.challenge, decision.staff) == (None, None, False, None)
     assert rung(decision) == [["alice"], ["bob"]]
+    assert waits(decision) == [60.0]
     assert decision.plan is not None
-    assert [step.timeout for step in decision.plan.steps] == [20.0, 20.0]
-    assert decision.plan.max_wait == 60.0
-    assert decision.plan.steps[0].targets[0].name == "Alice"
+    assert [step.timeout for step in decision.plan.hunts[0].steps] == [20.0, 20.0]
+    assert targets(decision)[0].name == "Alice"
 
 
 def test_all_is_one_step_with_everybody() -> None:
-    ring = make_ring(strategy=Strategy.ALL, timeout=30)
-    config = make_config(campaigns=[make_campaign(ring=ring, accept=Accept.PRESS_1)])
-    decision = decide(config, make_inbound(), OPEN)
+    decision = decide(
+        config(make_campaign(ring=make_ring(strategy=Strategy.ALL, timeout=30))), make_inbound(), OPEN
+    )
     assert rung(decision) == [["alice", "bob"]]
-    assert decision.plan is not None
-    assert decision.plan.accept is Accept.PRESS_1
     assert rules(decision)["campaigns.spring-flyer.ring"] == "everybody at once for 30 s; 60 s in all"
 
 
+def test_steps_by_hand_keep_those_who_ring_already() -> None:
+    steps = [make_step(["alice"], 15), make_step(["bob"], 10, keep=True), make_step(["carol"], keep=True)]
+    decision = decide(config(make_campaign(ring=make_ring(steps=steps))), make_inbound(), OPEN)
+    assert decision.plan is not None
+    assert [(step.timeout, step.keep) for step in decision.plan.hunts[0].steps] == [
+        (15, False),
+        (10, True),
+        (20, True),
+    ]
+    assert rung(decision) == [["alice"], ["bob"], ["carol"]]
+
+
+def test_the_turn_and_the_lot_come_out_of_the_situation() -> None:
+    turn = config(make_campaign(ring=make_ring(("alice", "bob", "carol"), strategy=Strategy.ROUND_ROBIN)))
+    decision = decide(turn, make_inbound(), OPEN, Situation(first={"spring-flyer": "alice"}))
+    assert rung(decision) == [["bob"], ["carol"], ["alice"]]
+    assert rules(decision)["campaigns.spring-flyer.ring"] == "in turn, behind alice, 20 s each; 60 s in all"
+    lot = config(make_campaign(ring=make_ring(strategy=Strategy.WEIGHTED, weights={"alice": 1, "bob": 1})))
+    firsts = {rung(decide(lot, make_inbound(), OPEN, Situation(seed=seed)))[0][0] for seed in range(20)}
+    assert firsts == {"alice", "bob"}
+
+
 def test_steps_beyond_the_longest_wait_stay_in_the_plan() -> None:
-    config = make_config(campaigns=[make_campaign(ring=make_ring(timeout=50, max_wait=40))])
-    assert rung(decide(config, make_inbound(), OPEN)) == [["alice"], ["bob"]]
+    decision = decide(config(make_campaign(ring=make_ring(timeout=50, max_wait=40))), make_inbound(), OPEN)
+    assert rung(decision) == [["alice"], ["bob"]]
+
+
+def test_a_did_that_no_campaign_owns_takes_the_unknown_numbers_route() -> None:
+    decision = decide(make_config(), make_inbound(SWITCHBOARD), OPEN)
+    assert (decision.campaign, decision.did.number) == ("unknown", SWITCHBOARD)
+    assert rung(decision) == [["alice"]]
+    assert rules(decision)["unknown_number"] == "no campaign owns this number"
+
+
+def test_what_is_a_yes_and_how_many_calls_at_once_is_the_persons_own() -> None:
+    people = (make_salesperson(accept=Accept.NONE, max_calls=3), make_salesperson("bob", BOB))
+    campaign = make_campaign(accept=Accept.PRESS_1, accept_timeout=9.0)
+    decision = decide(config(campaign, people=people), make_inbound(), OPEN)
+    assert [(one.accept, one.max_calls) for one in targets(decision)] == [(Accept.NONE, 3), (Accept.PRESS_1, 1)]
+    assert decision.plan is not None
+    assert decision.plan.accept_timeout == 9.0
+
+
+def test_trunks_that_are_down_are_tried_last() -> None:
+    both = make_config(trunks=[make_trunk(), make_trunk("spare", endpoint="spare")])
+    decision = decide(both, make_inbound(), OPEN, Situation(trunks_down={"main"}))
+    assert [[route.trunk for route in one.routes] for one in targets(decision)] == [["spare", "main"]] * 2
+    assert rules(decision)["asterisk.trunks.main"] == "down: tried last"
+
+
+# --- Who is there -------------------------------------------------------------------------------------------
+
+
+def test_absent_people_are_left_out() -> None:
+    decision = decide(config(people=absent("alice")), make_inbound(), OPEN)
+    assert rung(decision) == [["bob"]]
+    assert rules(decision)["salespeople.alice.absent"] == "Alice is absent"
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        (None, "resumed"),
+        (NOW + 1, "2026-11-24 10:00"),
+        (NOW + 14 * 3600.0, "2026-11-25 00:00"),
+        (datetime(9999, 12, 31, 23, 59, tzinfo=UTC).timestamp(), "more than a year from now"),
+    ],
+)
+def test_paused_people_are_left_out_until_their_pause_is_over(until: float | None, said: str) -> None:
+    decision = decide(make_config(), make_inbound(), OPEN, Situation(paused={"alice": until}))
+    assert rung(decision) == [["bob"]]
+    assert rules(decision)["salespeople.alice"] == f"Alice is paused until {said}"
+
+
+@pytest.mark.parametrize("until", [0.0, NOW - 1, NOW])
+def test_a_pause_that_is_over_counts_no_more(until: float) -> None:
+    decision = decide(make_config(), make_inbound(), OPEN, Situation(paused={"alice": until}))
+    assert rung(decision) == [["alice"], ["bob"]]
+    assert "salespeople.alice" not in rules(decision)
+
+
+def test_with_everybody_away_the_call_is_unreachable() -> None:
+    decision = decide(config(people=absent("alice")), make_inbound(), OPEN, Situation(paused={"bob": None}))
+    assert (decision.plan, decision.refused, decision.ending) == (None, Outcome.UNREACHABLE, None)
+    assert rules(decision)["campaigns.spring-flyer.ring.to"] == "nobody is left to ring"
+
+
+# --- A salesperson's own line -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("caller", [ALICE, "0612345678", "33612345678"])
+def test_a_salesperson_who_calls_from_the_own_mobile_is_no_lead(caller: str) -> None:
+    screening = make_screening([ALICE], max_per_minute=1)
+    campaign = make_campaign(hours="office")
+    for at in (OPEN, NIGHT):
+        situation = Situation(recent={ALICE: 50})
+        decision = decide(config(campaign, screening=screening), make_inbound(caller=caller), at, situation)
+        assert (decision.staff, decision.plan, decision.refused) == ("alice", None, None)
+        assert (decision.ending, decision.challenge) == (None, False)
+        assert decision.reasons[-1].rule == "salespeople.alice.mobile"
+        assert len(decision.reasons) == 3
+
+
+def test_a_salesperson_who_withholds_the_number_is_a_caller() -> None:
+    decision = decide(make_config(), make_inbound(caller=ALICE, withheld=True), OPEN)
+    assert decision.staff is None
+    assert rung(decision) == [["alice"], ["bob"]]
+
+
+# --- Screening ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("screening", "caller", "rule"),
+    [
+        (make_screening([CALLER]), CALLER, "screening.block[0]"),
+        (make_screening(["+3389*", "+331*"]), CALLER, "screening.block[1]"),
+        (make_screening(max_per_minute=2), CALLER, "screening.max_per_minute"),
+        (make_screening(withheld=Withheld.BLOCK), "", "screening.withheld"),
+        (make_screening(["+3314000*"], vips=[make_vip()]), VIP, "screening.block[0]"),
+    ],
+)
+def test_whoever_is_screened_out_is_blocked_and_hears_nothing(screening: Screening, caller: str, rule: str) -> None:
+    campaign = make_campaign(hours="office", overflow=make_overflow(announcement="Nobody."))
+    for at in (OPEN, NIGHT):
+        situation = Situation(recent={CALLER: 2})
+        decision = decide(config(campaign, screening=screening), make_inbound(caller=caller), at, situation)
+        assert (decision.plan, decision.refused, decision.ending) == (None, Outcome.BLOCKED, None)
+        assert decision.reasons[-1].rule == rule
+
+
+def test_a_withheld_caller_is_challenged_only_before_somebody_rings() -> None:
+    screening = make_screening(withheld=Withheld.CHALLENGE)
+    challenged = config(make_campaign(hours="office"), screening=screening)
+    assert decide(challenged, make_inbound(caller=""), OPEN).challenge
+    assert not decide(challenged, make_inbound(), OPEN).challenge
+    closed = decide(challenged, make_inbound(caller=""), NIGHT)
+    assert (closed.refused, closed.challenge) == (Outcome.CLOSED, False)
+
+
+def test_a_vip_reaches_other_people_whatever_the_hour() -> None:
+    screening = make_screening(vips=[make_vip(to=["carol"])])
+    vips = config(make_campaign(hours="office", overflow=make_overflow(["bob"])), screening=screening)
+    for at in (OPEN, NIGHT):
+        decision = decide(vips, make_inbound(caller=VIP), at)
+        assert (rung(decision), rung(decision, 1)) == ([["carol"]], [["bob"]])
+        assert "hours.office.weekly" not in rules(decision)
+        assert "screening.vips.big-account.ring" in rules(decision)
+    assert decide(vips, make_inbound(), NIGHT).refused is Outcome.CLOSED
+    assert rung(decide(vips, make_inbound(), OPEN)) == [["alice"], ["bob"]]
+
+
+def test_a_vip_whose_people_are_away_reaches_the_overflow() -> None:
+    screening = make_screening(vips=[make_vip(to=["carol"])])
+    campaign = make_campaign(overflow=make_overflow(["bob"]))
+    decision = decide(config(campaign, people=absent("carol"), screening=screening), make_inbound(caller=VIP), OPEN)
+    assert rung(decision) == [["bob"]]
+    assert rules(decision)["screening.vips.big-account.ring.to"] == "nobody is left to ring"
+
+
+# --- Hours --------------------------------------------------------------------------------------------------
 
 
 def test_outside_opening_hours_the_call_is_closed_and_nobody_rings() -> None:
-    config = make_config(campaigns=[make_campaign(hours="office")])
-    assert decide(config, make_inbound(), OPEN).refused is None
-    decision = decide(config, make_inbound(), NIGHT)
-    assert (decision.plan, decision.refused) == (None, Outcome.CLOSED)
+    office = config(make_campaign(hours="office", overflow=make_overflow(["carol"], announcement="Nobody.")))
+    assert decide(office, make_inbound(), OPEN).refused is None
+    decision = decide(office, make_inbound(), NIGHT)
+    assert (decision.plan, decision.refused, decision.ending) == (None, Outcome.CLOSED, None)
     assert rules(decision)["hours.office.weekly"] == "closed: Tuesday 09:00-12:30, 14:00-18:30"
 
 
@@ -309,191 +289,234 @@ def test_without_hours_it_is_always_open() -> None:
     assert rules(decide(make_config(), make_inbound(), NIGHT))["campaigns.spring-flyer.hours"] == "always open"
 
 
-def test_absent_people_are_left_out() -> None:
-    people = [make_salesperson(absent=["2026-11-24"]), make_salesperson("bob", BOB)]
-    decision = decide(make_config(salespeople=people), make_inbound(), OPEN)
-    assert rung(decision) == [["bob"]]
-    assert rules(decision)["salespeople.alice.absent"] == "Alice is absent"
+def test_outside_hours_the_on_call_list_rings_and_its_own_ending_comes_behind() -> None:
+    closed = make_overflow(["carol"], number=SWITCHBOARD, announcement="We are closed.")
+    campaign = make_campaign(hours="office", closed=closed, overflow=make_overflow(["bob"], voicemail="Speak."))
+    decision = decide(config(campaign), make_inbound(), NIGHT)
+    assert decision.refused is None
+    assert (rung(decision), waits(decision)) == ([["carol"], [OVERFLOW]], [90.0])
+    assert decision.ending == Ending(announcement=Sound("We are closed."))
+    assert "campaigns.spring-flyer.closed.ring" in rules(decision)
+    by_day = decide(config(campaign), make_inbound(), OPEN)
+    assert (rung(by_day), rung(by_day, 1)) == ([["alice"], ["bob"]], [["bob"]])
 
 
-def test_with_everybody_absent_the_call_is_unreachable() -> None:
-    people = [make_salesperson(absent=["2026-11-24"]), make_salesperson("bob", BOB, absent=["2026-11-24"])]
-    decision = decide(make_config(salespeople=people), make_inbound(), OPEN)
-    assert (decision.plan, decision.refused) == (None, Outcome.UNREACHABLE)
-    assert rules(decision)["campaigns.spring-flyer.ring.to"] == "nobody is left to ring"
+def test_outside_hours_with_nobody_on_call_it_is_closed_and_the_ending_is_kept() -> None:
+    closed = make_overflow(["carol"], announcement="We are closed.", voicemail="Speak.", longest=90.0)
+    campaign = make_campaign(hours="office", closed=closed)
+    for away, situation in ((absent("carol"), Situation()), (PEOPLE, Situation(paused={"carol": None}))):
+        decision = decide(config(campaign, people=away), make_inbound(), NIGHT, situation)
+        assert (decision.plan, decision.refused) == (None, Outcome.CLOSED)
+        assert decision.ending == Ending(Sound("We are closed."), Voicemail(Sound("Speak."), 90.0))
+    words = make_campaign(hours="office", closed=make_overflow(announcement="We are closed."))
+    decision = decide(config(words), make_inbound(), NIGHT)
+    assert (decision.plan, decision.refused) == (None, Outcome.CLOSED)
+    assert decision.ending == Ending(Sound("We are closed."))
 
 
-@pytest.mark.parametrize("caller", [ALICE, "0612345678", "33612345678"])
-def test_the_phone_that_is_calling_is_not_rung(caller: str) -> None:
-    decision = decide(make_config(), make_inbound(caller=caller), OPEN)
-    assert rung(decision) == [["bob"]]
-    assert rules(decision)["salespeople.alice.mobile"] == "Alice is the caller, and not rung"
+# --- The person whom the caller knows -----------------------------------------------------------------------
+
+MONTH = 30 * 86400.0
 
 
-def test_the_only_person_left_being_the_caller_makes_it_unreachable() -> None:
-    config = make_config(campaigns=[make_campaign(to=["alice"])])
-    assert decide(config, make_inbound(caller=ALICE), OPEN).refused is Outcome.UNREACHABLE
+def sticky(ring: Ring, known: Acquaintance | None, *, people: tuple[Salesperson, ...] = PEOPLE) -> Decision:
+    situation = Situation(known={CALLER: known} if known else {})
+    return decide(config(make_campaign(ring=ring), people=people), make_inbound(), OPEN, situation)
 
 
-def test_a_did_that_no_campaign_owns_takes_the_unknown_numbers_route() -> None:
-    decision = decide(make_config(), make_inbound("+33145000000"), OPEN)
-    assert (decision.campaign, decision.did.number) == ("unknown", "+33145000000")
-    assert rung(decision) == [["alice"]]
-    assert rules(decision)["unknown_number"] == "no campaign owns this number"
+def spoke(person: str, ago: float) -> Acquaintance:
+    return Acquaintance(NOW - ago, person, NOW - ago)
 
 
-# --- What is dialled ----------------------------------------------------------------------------------------
-
-
-def test_every_trunk_is_a_route_in_its_order_and_format() -> None:
-    trunks = [
-        make_trunk(),
-        make_trunk("plain", "PJSIP/{number}@plain", endpoint="plain", number_format="plain"),
-        make_trunk("national", "PJSIP/9{number}@{number}", endpoint="national", number_format="national"),
-    ]
-    config = make_config(trunks=trunks, campaigns=[make_campaign(to=["alice"])])
-    decision = decide(config, make_inbound(), OPEN)
-    assert decision.plan is not None
-    assert decision.plan.steps[0].targets[0].routes == (
-        Route("main", "PJSIP/+33612345678@trunk", DID),
-        Route("plain", "PJSIP/33612345678@plain", DID),
-        Route("national", "PJSIP/90612345678@0612345678", DID),
-    )
+AWAY = "who spoke with this caller last is not among them today"
+TRIO = make_ring(("alice", "bob", "carol"), timeout=12, sticky=MONTH)
 
 
 @pytest.mark.parametrize(
-    ("country", "mobile", "dialled"),
+    ("known", "people", "order", "said"),
     [
-        ("FR", "+32470123456", "0032470123456"),
-        ("US", "+12125550123", "12125550123"),
-        ("US", "+33612345678", "01133612345678"),
-        ("IT", "+390612345678", "0612345678"),
-        ("GB", "+447400123456", "07400123456"),
+        (spoke("bob", 60), PEOPLE, ["bob", "alice", "carol"], "Bob first, who spoke with this caller last"),
+        (spoke("bob", MONTH), PEOPLE, ["bob", "alice", "carol"], "Bob first, who spoke with this caller last"),
+        (spoke("alice", 60), PEOPLE, ["alice", "bob", "carol"], "Alice first, who spoke with this caller last"),
+        (spoke("bob", MONTH + 1), PEOPLE, None, "the last talk with this caller is too long ago"),
+        (spoke("bob", 60), absent("bob"), ["alice", "carol"], AWAY),
+        (spoke("zoe", 60), PEOPLE, None, AWAY),
+        (spoke(OVERFLOW, 60), PEOPLE, None, AWAY),
+        (Acquaintance(NOW - 60), PEOPLE, None, "nobody has spoken with this caller"),
+        (None, PEOPLE, None, "nobody has spoken with this caller"),
     ],
 )
-def test_national_dialling_is_that_of_the_companys_country(country: str, mobile: str, dialled: str) -> None:
-    config = make_config(
-        country=country,
-        trunks=[make_trunk(number_format="national")],
-        campaigns=[make_campaign(to=["alice"])],
-        salespeople=[make_salesperson(mobile=mobile)],
-    )
-    decision = decide(config, make_inbound(), OPEN)
-    assert decision.plan is not None
-    assert decision.plan.steps[0].targets[0].routes[0].endpoint == f"PJSIP/{dialled}@trunk"
-
-
-hostile = st.text(max_size=60) | st.sampled_from(
-    [
-        DID,
-        ALICE,
-        OTHER,
-        "${SHELL(id)}",
-        "1@evil&PJSIP/2@evil",
-        "{number}",
-        "<sip:+33184801001@x>,<tel:112>",
-        "s",
-        "h",
-    ]
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    exten=hostile,
-    caller=hostile,
-    name=hostile,
-    endpoint=hostile,
-    headers=st.dictionaries(st.sampled_from(["to", "diversion", "p-called-party-id", "x-did"]), hostile),
-    caller_id=st.sampled_from(["did", "caller", "anonymous", OTHER]),
-    withheld=st.booleans(),
-)
-def test_whatever_arrives_only_the_files_numbers_are_dialled(
-    exten: str, caller: str, name: str, endpoint: str, headers: dict[str, str], caller_id: str, withheld: bool
+def test_a_caller_reaches_first_whom_they_spoke_with_last(
+    known: Acquaintance | None, people: tuple[Salesperson, ...], order: list[str] | None, said: str
 ) -> None:
-    config = make_config(
-        campaigns=[make_campaign(caller_id=caller_id)],
-        unknown=make_campaign("unknown", (), caller_id=caller_id),
-        trunks=[make_trunk(did_from=["exten", "to", "diversion", "p-called-party-id", "x-did"])],
-    )
-    inbound = make_inbound(exten, caller, endpoint=endpoint, headers=headers, name=name, withheld=withheld)
-    decision = decide(config, inbound, OPEN)
+    decision = sticky(TRIO, known, people=people)
+    assert rung(decision) == [[one] for one in order or ["alice", "bob", "carol"]]
+    assert rules(decision)["campaigns.spring-flyer.ring.sticky"] == said
+
+
+def test_without_stickiness_nobody_comes_first_and_nothing_is_said() -> None:
+    decision = sticky(replace(TRIO, sticky=0.0), spoke("bob", 60))
+    assert rung(decision) == [["alice"], ["bob"], ["carol"]]
+    assert "campaigns.spring-flyer.ring.sticky" not in rules(decision)
+
+
+def test_a_withheld_caller_knows_nobody() -> None:
+    ring = config(make_campaign(ring=TRIO))
+    decision = decide(ring, make_inbound(withheld=True), OPEN, Situation(known={CALLER: spoke("bob", 60)}))
+    assert rung(decision)[0] == ["alice"]
+    assert "campaigns.spring-flyer.ring.sticky" not in rules(decision)
+
+
+def test_behind_the_known_person_all_the_others_ring_at_once() -> None:
+    assert rung(sticky(replace(TRIO, strategy=Strategy.ALL), spoke("bob", 60))) == [["bob"], ["alice", "carol"]]
+    alone = sticky(replace(TRIO, strategy=Strategy.ALL), spoke("bob", 60), people=absent("alice", "carol"))
+    assert rung(alone) == [["bob"]]
+
+
+# --- Overflow -----------------------------------------------------------------------------------------------
+
+
+def test_the_overflow_is_a_second_hunt_its_people_and_then_the_number() -> None:
+    over = make_overflow(["carol"], number=SWITCHBOARD, timeout=25.0)
+    people = (*PEOPLE[:2], replace(PEOPLE[2], accept=Accept.PRESS_1))
+    decision = decide(config(make_campaign(overflow=over), people=people), make_inbound(), OPEN)
+    assert (rung(decision), rung(decision, 1)) == ([["alice"], ["bob"]], [["carol"], [OVERFLOW]])
+    assert waits(decision) == [60.0, 85.0]
+    last = targets(decision)[-1]
+    assert (last.name, last.accept, last.max_calls) == ("overflow number", Accept.NONE, 0)
+    assert [route.endpoint for route in last.routes] == [f"PJSIP/{SWITCHBOARD}@trunk"]
     assert decision.plan is not None
-    dialled = {route.endpoint for step in decision.plan.steps for target in step.targets for route in target.routes}
-    assert dialled <= {f"PJSIP/{ALICE}@trunk", f"PJSIP/{BOB}@trunk"}
-    allowed = {DID, OTHER, ""} | ({decision.caller.number} if caller_id == "caller" else set())
-    assert shown(decision) <= allowed
-    assert all(_is_a_number_or_empty(one) for one in shown(decision))
+    assert decision.plan.hunts[1].steps[-1].timeout == 25.0
+    assert rules(decision)["campaigns.spring-flyer.overflow.number"] == "then a number, for 25 s"
 
 
-def _is_a_number_or_empty(text: str) -> bool:
-    return text == "" or (text[0] == "+" and text[1:].isascii() and text[1:].isdigit() and len(text) <= 16)
+def test_a_number_alone_has_its_own_time() -> None:
+    decision = decide(config(make_campaign(overflow=make_overflow(number=SWITCHBOARD))), make_inbound(), OPEN)
+    assert (rung(decision, 1), waits(decision)) == ([[OVERFLOW]], [60.0, 30.0])
 
 
-# --- What the mobile shows ----------------------------------------------------------------------------------
+def test_a_number_whose_people_are_away_has_its_own_time() -> None:
+    over = make_overflow(["carol"], number=SWITCHBOARD)
+    decision = decide(config(make_campaign(overflow=over), people=absent("carol")), make_inbound(), OPEN)
+    assert (rung(decision, 1), waits(decision)) == ([[OVERFLOW]], [60.0, 30.0])
+
+
+def test_the_number_has_its_turn_though_its_people_would_ring_longer_than_they_may() -> None:
+    ring = make_ring(("alice", "bob", "carol"), timeout=20, max_wait=30)
+    over = make_overflow(ring=ring, number=SWITCHBOARD)
+    decision = decide(config(make_campaign(to=["bob"], overflow=over)), make_inbound(), OPEN)
+    assert decision.plan is not None
+    hunt = decision.plan.hunts[1]
+    assert rung(decision, 1) == [["alice"], ["bob"], [OVERFLOW]]
+    assert [step.timeout for step in hunt.steps] == [20, 10, 30]
+    assert sum(step.timeout for step in hunt.steps) == hunt.max_wait
+
+
+def test_with_nobody_of_the_first_hunt_present_the_overflow_rings_at_once() -> None:
+    campaign = make_campaign(overflow=make_overflow(["carol"]))
+    decision = decide(config(campaign, people=absent("alice", "bob")), make_inbound(), OPEN)
+    assert decision.plan is not None
+    assert (len(decision.plan.hunts), rung(decision), decision.refused) == (1, [["carol"]], None)
+
+
+def test_with_nobody_anywhere_it_is_unreachable_and_the_ending_is_kept() -> None:
+    campaign = make_campaign(overflow=make_overflow(["carol"], voicemail="Speak."))
+    decision = decide(config(campaign, people=absent("alice", "bob", "carol")), make_inbound(), OPEN)
+    assert (decision.plan, decision.refused) == (None, Outcome.UNREACHABLE)
+    assert decision.ending == Ending(voicemail=Voicemail(Sound("Speak."), 120.0))
+    assert rules(decision)["campaigns.spring-flyer.overflow.ring.to"] == "nobody is left to ring"
+
+
+def test_people_and_a_number_are_no_ending() -> None:
+    campaign = make_campaign(overflow=make_overflow(["carol"], number=SWITCHBOARD))
+    assert decide(config(campaign), make_inbound(), OPEN).ending is None
+
+
+def test_what_comes_at_the_end_names_its_keys() -> None:
+    campaign = make_campaign(overflow=make_overflow(announcement="Sorry.", voicemail="Speak.", longest=60.0))
+    decision = decide(config(campaign), make_inbound(), OPEN)
+    assert decision.ending == Ending(Sound("Sorry."), Voicemail(Sound("Speak."), 60.0))
+    assert rules(decision)["campaigns.spring-flyer.overflow.announcement"] == "then words for the caller"
+    assert rules(decision)["campaigns.spring-flyer.overflow.voicemail"] == "then a message, 60 s at most"
+
+
+def test_the_overflows_own_number_is_not_rung_when_it_is_the_caller() -> None:
+    campaign = make_campaign(overflow=make_overflow(["carol"], number=SWITCHBOARD))
+    decision = decide(config(campaign), make_inbound(caller=SWITCHBOARD), OPEN)
+    assert rung(decision, 1) == [["carol"]]
+    assert rules(decision)["campaigns.spring-flyer.overflow.number"] == "is the caller, and not rung"
+
+
+# --- The whisper --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("rule", "caller", "withheld", "screen"),
+    ("situation", "said"),
     [
-        ("did", CALLER, False, DID),
-        ("did", CALLER, True, DID),
-        ("anonymous", CALLER, False, ""),
-        ("+33145000000", CALLER, False, "+33145000000"),
-        ("caller", CALLER, False, CALLER),
-        ("caller", "0145678901", False, CALLER),
-        ("caller", CALLER, True, ""),
-        ("caller", "anonymous", False, ""),
-        ("caller", "3615", False, DID),
+        (Situation(), Prompt.NEW_CALLER),
+        (Situation(known={CALLER: Acquaintance(1.0)}), Prompt.REPEAT_CALLER),
+        (
+            Situation(known={CALLER: Acquaintance(1.0)}, owed={("spring-flyer", CALLER)}),
+            Prompt.OWED_CALLBACK,
+        ),
+        (Situation(owed={("poster", CALLER), ("spring-flyer", VIP)}), Prompt.NEW_CALLER),
     ],
 )
-def test_the_mobile_shows_what_the_campaign_says(rule: str, caller: str, withheld: bool, screen: str) -> None:
-    config = make_config(campaigns=[make_campaign(caller_id=rule)])
-    assert shown(decide(config, make_inbound(caller=caller, withheld=withheld), OPEN)) == {screen}
+def test_the_whisper_names_the_campaign_and_what_is_known_of_the_caller(situation: Situation, said: Prompt) -> None:
+    decision = decide(make_config(), make_inbound(), OPEN, situation)
+    assert decision.plan is not None
+    assert decision.plan.whisper == (Sound(text="Spring flyer"), said, Prompt.PRESS_1)
 
 
-def test_the_number_dialled_is_shown_not_the_campaigns_first() -> None:
-    config = make_config(campaigns=[make_campaign(numbers=[DID, OTHER])])
-    assert shown(decide(config, make_inbound(OTHER), OPEN)) == {OTHER}
-
-
-def test_an_unknown_did_is_never_shown_but_the_first_of_our_numbers_or_none() -> None:
-    unknown = make_inbound("+33145000000")
-    decision = decide(make_config(), unknown, OPEN)
-    assert shown(decision) == {DID}
-    assert rules(decision)["unknown_number.caller_id"] == "the first of our numbers"
-    assert shown(decide(make_config(campaigns=[]), unknown, OPEN)) == {""}
+def test_a_withheld_caller_is_neither_new_nor_known_and_a_campaign_may_bring_its_own_words() -> None:
+    own = config(make_campaign(whisper=Sound(file="/srv/flyer.wav")))
+    decision = decide(own, make_inbound(withheld=True), OPEN, Situation(known={CALLER: Acquaintance(1.0)}))
+    assert decision.plan is not None
+    assert decision.plan.whisper == (Sound(file="/srv/flyer.wav"), Prompt.PRESS_1)
 
 
 # --- What explain reads -------------------------------------------------------------------------------------
 
 
 def test_reasons_stand_in_the_order_in_which_the_rules_were_looked_at() -> None:
-    config = make_config(
-        campaigns=[make_campaign(hours="office", name="Flyer printemps")],
-        salespeople=[make_salesperson(absent=["2026-11-24"]), make_salesperson("bob", BOB)],
+    full = make_config(
+        campaigns=[
+            make_campaign(
+                hours="office",
+                name="Flyer printemps",
+                ring=make_ring(("alice", "bob", "carol"), sticky=MONTH),
+                overflow=make_overflow(["alice", "carol"], number=SWITCHBOARD, voicemail="Speak."),
+            )
+        ],
+        salespeople=absent("alice"),
         hours=[make_hours()],
+        screening=make_screening(["+3389*"], vips=[make_vip()], max_per_minute=6),
     )
-    assert [(reason.rule, reason.text) for reason in decide(config, make_inbound(), OPEN).reasons] == [
+    situation = Situation(paused={"bob": None}, trunks_down={"main"})
+    decision = decide(full, make_inbound(), OPEN, situation)
+    assert [(reason.rule, reason.text) for reason in decision.reasons] == [
         ("asterisk.trunks.main.did_from", "+33184801001, from exten"),
         ("campaigns.spring-flyer", "Flyer printemps"),
+        ("screening.block", "the caller is not on it"),
+        ("screening.max_per_minute", "call 1 in a minute, 6 are let in"),
+        ("screening.vips", "the caller is none of them"),
         ("hours.office.weekly", "open: Tuesday 09:00-12:30"),
         ("salespeople.alice.absent", "Alice is absent"),
-        ("campaigns.spring-flyer.caller_id", "the number dialled"),
+        ("salespeople.bob", "Bob is paused until resumed"),
         ("campaigns.spring-flyer.ring", "one after the other, 20 s each; 60 s in all"),
+        ("campaigns.spring-flyer.ring.sticky", "nobody has spoken with this caller"),
+        ("campaigns.spring-flyer.overflow.ring", "one after the other, 20 s each; 60 s in all"),
+        ("campaigns.spring-flyer.overflow.number", "then a number, for 30 s"),
+        ("campaigns.spring-flyer.overflow.voicemail", "then a message, 120 s at most"),
+        ("campaigns.spring-flyer.caller_id", "the number dialled"),
+        ("asterisk.trunks.main", "down: tried last"),
     ]
 
 
-@pytest.mark.parametrize("rule", ["did", "caller", "anonymous"])
-def test_no_reason_holds_a_callers_number_or_a_mobile(rule: str) -> None:
-    config = make_config(campaigns=[make_campaign(caller_id=rule)])
-    for caller in (CALLER, ALICE):
-        told = repr(decide(config, make_inbound(caller=caller), OPEN).reasons)
-        assert not any(number[3:] in told for number in (CALLER, ALICE, BOB))
-
-
 def test_a_decision_is_a_value_that_the_same_call_gives_again() -> None:
-    first = decide(make_config(), make_inbound(), OPEN)
-    assert first == decide(make_config(), make_inbound(), OPEN.astimezone(UTC))
-    assert is_dataclass(first)
-    assert {field.name for field in fields(first)} >= {"plan", "refused", "reasons"}
+    ring = make_ring(strategy=Strategy.WEIGHTED, weights={"alice": 7, "bob": 3}, sticky=MONTH)
+    again = config(make_campaign(ring=ring, overflow=make_overflow(["carol"])))
+    situation = Situation(seed=11, known={CALLER: spoke("bob", 60)})
+    first = decide(again, make_inbound(), OPEN, situation)
+    assert first == decide(again, make_inbound(), OPEN.astimezone(UTC), situation)
+    assert first != decide(again, make_inbound(), OPEN + timedelta(days=40), situation)
