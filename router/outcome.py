@@ -30,6 +30,10 @@ SIP_RESULT: Final = {
     608: Result.DECLINED,  # rejected by an intermediary (RFC 8688)
 }
 
+#: What a carrier answers to a caller ID that it does not take: forbidden, anonymity disallowed (RFC 5079), and the
+#: refusals of STIR (RFC 8224) and of a call's characteristics.
+CALLER_ID_REFUSED: Final = frozenset((403, 433, 436, 437, 438, 606))
+
 #: Asterisk's DIALSTATUS -> result.
 DIALSTATUS_RESULT: Final = {
     "BUSY": Result.BUSY,

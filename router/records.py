@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from router.model import AttemptRecord, CallRecord, Path
 from router.state import Call, Leg
+
+#: Of an attempt that repeats another one with our own number.
+REFUSED_NOTE: Final = "the carrier refused the caller ID: dialled again as the campaign's number"
 
 
 def call_record(call: Call) -> CallRecord:
     """The call's row as far as it is known."""
     start = call.started_at
-    until_human = call.answered_at if call.answered_at is not None else call.ended_at
+    until_human = next((at for at in (call.answered_at, call.verdict_at, call.ended_at) if at is not None), None)
     talk = None
     if call.ended_at is not None:
         talk = call.ended_at - call.answered_at if call.answered_at is not None else 0.0
@@ -31,7 +36,14 @@ def call_record(call: Call) -> CallRecord:
         talk_seconds=talk,
         hangup_by=call.hangup_by,
         cause=call.cause,
+        recording=recording_name(call) if call.recorded is not None else None,
+        recording_seconds=call.recorded,
     )
+
+
+def recording_name(call: Call) -> str:
+    """What Asterisk calls the call's message: a file of this name lies in its spool's `recording` folder."""
+    return f"callrouter-{call.id}"
 
 
 def attempt_records(call: Call) -> tuple[AttemptRecord, ...]:
@@ -65,4 +77,6 @@ def _attempt(call: Call, leg: Leg) -> AttemptRecord:
         result=leg.result,
         cause=leg.cause,
         sip_status=leg.sip_status,
+        caller_id=leg.route.mode,
+        note=REFUSED_NOTE if leg.route.refused_only else None,
     )

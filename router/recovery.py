@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from router.ids import call_of_bridge, call_of_leg
 from router.model import (
+    Accept,
     AttemptRecord,
     CallRecord,
     Decision,
@@ -72,8 +73,8 @@ def adopt(record: CallRecord, attempts: Sequence[AttemptRecord], *, at: float, w
         Leg(
             id=attempt.id,
             seq=attempt.seq,
-            target=Target(attempt.salesperson, attempt.salesperson, ()),
-            route=Route(attempt.trunk, "", ""),
+            target=Target(attempt.salesperson, attempt.salesperson, (), Accept.NONE),
+            route=Route(attempt.trunk, "", "", attempt.caller_id or "did", refused_only=attempt.note is not None),
             started_at=started_at + (attempt.started_at - record.started_at),
             ringing_at=steady(attempt.ringing_at),
             answered_at=steady(attempt.answered_at),

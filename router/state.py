@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from router.model import Decision, HangupBy, Outcome, Plan, Result, Route, Target
+from router.model import Decision, HangupBy, Hunt, Outcome, Plan, Result, Route, Target
 
 
 class Phase(StrEnum):
+    CHALLENGE = "challenge"
+    """The caller withholds the number and is asked for a key."""
     HUNTING = "hunting"
     CONNECTING = "connecting"
     TALKING = "talking"
+    ENDING = "ending"
+    """Nobody took it: the caller hears an announcement or leaves a message."""
     ENDED = "ended"
 
 
@@ -40,6 +44,11 @@ class Leg:
     def live(self) -> bool:
         return self.ended_at is None
 
+    @property
+    def listening(self) -> bool:
+        """Something answered it, and no key has said yet whether that is a human."""
+        return self.live and self.answered_at is not None and self.accepted_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -53,8 +62,12 @@ class Call:
     config_version: str
     node: str
     phase: Phase = Phase.HUNTING
+    hunt: int = 0
+    """Index into the plan's hunts."""
+    hunt_at: float = 0.0
+    """When that hunt began."""
     step: int = -1
-    """Index into the plan's steps; -1 before the first."""
+    """Index into the hunt's steps; -1 before the first."""
     legs: tuple[Leg, ...] = ()
     answered_at: float | None = None
     ended_at: float | None = None
@@ -62,6 +75,15 @@ class Call:
     hangup_by: HangupBy | None = None
     cause: int | None = None
     caller_gone: bool = False
+    caller_up: bool = False
+    """The caller has been answered to hear words."""
+    verdict: Outcome | None = None
+    """What the call ends as unless a message is left; known before its end while words follow."""
+    verdict_at: float | None = None
+    recording: bool = False
+    """A message is being recorded, or has been."""
+    recorded: float | None = None
+    """Seconds of the message that was left."""
 
     @property
     def settled(self) -> bool:
@@ -82,6 +104,10 @@ class Call:
 
     @property
     def plan(self) -> Plan:
-        """The hunt; a refused call has none and never asks."""
-        assert self.decision.plan is not None  # noqa: S101 - begin() ends a call without a plan at once
+        """Whom it rings; a refused call has none and never asks."""
+        assert self.decision.plan is not None  # noqa: S101 - a call without a plan never hunts
         return self.decision.plan
+
+    @property
+    def this_hunt(self) -> Hunt:
+        return self.plan.hunts[self.hunt]

@@ -4,42 +4,98 @@ from __future__ import annotations
 
 from router.call import begin, step
 from router.events import Command, Event
-from router.model import Accept, Caller, Decision, Did, Outcome, Plan, Route, Step, Target
+from router.model import (
+    Accept,
+    Caller,
+    Decision,
+    Did,
+    Ending,
+    Hunt,
+    Outcome,
+    Plan,
+    Prompt,
+    Route,
+    Sound,
+    Step,
+    Target,
+)
 from router.state import Call
 
 CALL_ID = "c" + "0" * 25
+ACCEPT_TIMEOUT = 15.0
+WHISPER = (Sound("Flyer"), Prompt.NEW_CALLER, Prompt.PRESS_1)
 
 
 def leg_id(seq: int) -> str:
     return f"{CALL_ID}-{seq:02d}"
 
 
-def target(name: str, trunks: tuple[str, ...] = ("main",)) -> Target:
-    return Target(
-        name, name.title(), tuple(Route(trunk, f"PJSIP/{name}@{trunk}", "+33184801001") for trunk in trunks)
-    )
+def target(name: str, trunks: tuple[str, ...] = ("main",), accept: Accept = Accept.NONE) -> Target:
+    routes = tuple(Route(trunk, f"PJSIP/{name}@{trunk}", "+33184801001") for trunk in trunks)
+    return Target(name, name.title(), routes, accept)
 
 
-def plan(*steps: str, timeout: float = 20.0, max_wait: float = 60.0, trunks: tuple[str, ...] = ("main",)) -> Plan:
-    """`plan("alice", "bob carol")`: Alice alone, then Bob and Carol together."""
-    return Plan(
-        tuple(Step(tuple(target(name, trunks) for name in people.split()), timeout) for people in steps),
+def hunt(
+    *steps: str,
+    timeout: float = 20.0,
+    max_wait: float = 60.0,
+    trunks: tuple[str, ...] = ("main",),
+    accept: Accept = Accept.NONE,
+) -> Hunt:
+    """`hunt("alice", "bob carol", "+dave")`: Alice alone, then Bob and Carol together, then Dave as well."""
+    return Hunt(
+        tuple(
+            Step(
+                tuple(target(name, trunks, accept) for name in people.lstrip("+").split()),
+                timeout,
+                people.startswith("+"),
+            )
+            for people in steps
+        ),
         max_wait,
-        Accept.NONE,
     )
 
 
-def decision(hunt: Plan | None, refused: Outcome | None = None) -> Decision:
-    return Decision("flyer", Did("+33184801001", "exten"), Caller("+33611111111"), hunt, refused)
+def plan(
+    *steps: str,
+    timeout: float = 20.0,
+    max_wait: float = 60.0,
+    trunks: tuple[str, ...] = ("main",),
+    accept: Accept = Accept.NONE,
+    overflow: Hunt | None = None,
+) -> Plan:
+    """A plan of one hunt (see `hunt`), and perhaps the overflow's."""
+    first = hunt(*steps, timeout=timeout, max_wait=max_wait, trunks=trunks, accept=accept)
+    return Plan((first, overflow) if overflow else (first,), ACCEPT_TIMEOUT, WHISPER)
+
+
+def gated(*steps: str, overflow: Hunt | None = None, timeout: float = 20.0, max_wait: float = 60.0) -> Plan:
+    """As `plan`, for people who must press the key."""
+    return plan(*steps, timeout=timeout, max_wait=max_wait, accept=Accept.PRESS_1, overflow=overflow)
+
+
+def decision(
+    plan: Plan | None, refused: Outcome | None = None, ending: Ending | None = None, *, challenge: bool = False
+) -> Decision:
+    caller = Caller(None) if challenge else Caller("+33611111111")
+    return Decision("flyer", Did("+33184801001", "exten"), caller, plan, refused, (), ending, challenge)
 
 
 class Driver:
     """A call and every command that it has given, in order."""
 
     def __init__(
-        self, hunt: Plan | None, refused: Outcome | None = None, *, at: float = 100.0, first_seq: int = 1
+        self,
+        plan: Plan | None,
+        refused: Outcome | None = None,
+        ending: Ending | None = None,
+        *,
+        challenge: bool = False,
+        at: float = 100.0,
+        first_seq: int = 1,
     ) -> None:
-        call = Call(CALL_ID, decision(hunt, refused), "1700000000.1", at, 1_700_000_000.0, "cafe", "node")
+        made = decision(plan, refused, ending, challenge=challenge)
+        call = Call(CALL_ID, made, "1700000000.1", at, 1_700_000_000.0, "cafe", "node")
         self.call, commands = begin(call, at, first_seq=first_seq)
         self.commands: list[Command] = list(commands)
         self.last: tuple[Command, ...] = commands

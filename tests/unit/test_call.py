@@ -26,7 +26,7 @@ from router.events import (
     Timer,
     TimerFired,
 )
-from router.model import HangupBy, Outcome, Result
+from router.model import HangupBy, Outcome, Result, Route
 from router.state import Phase
 from tests.calls import Driver, leg_id, plan
 
@@ -34,7 +34,7 @@ ONE, TWO, THREE = leg_id(1), leg_id(2), leg_id(3)
 
 
 def dialled(seq: int, name: str, trunk: str = "main", timeout: float = 25.0) -> Originate:
-    return Originate(leg_id(seq), f"PJSIP/{name}@{trunk}", "+33184801001", timeout)
+    return Originate(leg_id(seq), name, 1, Route(trunk, f"PJSIP/{name}@{trunk}", "+33184801001"), timeout)
 
 
 def talking(hunt: Driver) -> Driver:
@@ -374,7 +374,7 @@ def test_found_gone_an_ended_call_is_settled() -> None:
         LegUp(110.0, "c-unknown"),
         LegDown(110.0, "c-unknown"),
         Connected(110.0, ONE),
-        Failed(110.0, Originate("c-unknown", "", "", 1.0), Failure.ERROR),
+        Failed(110.0, Originate("c-unknown", "", 1, Route("main", "", ""), 1.0), Failure.ERROR),
         Failed(110.0, HangUpLeg(ONE), Failure.LINK),
         Failed(110.0, Disconnect(), Failure.GONE),
         Failed(110.0, Connect(ONE), Failure.ERROR),

@@ -11,29 +11,36 @@ from router.events import (
     Connect,
     Connected,
     Disconnect,
+    Engaged,
     Event,
     Failed,
     Failure,
+    Farewell,
     Found,
     HangUpCaller,
     HangUpLeg,
+    Key,
     LegDown,
     LegRinging,
     LegUp,
     Originate,
+    Record,
+    Recorded,
+    Said,
     Save,
+    Say,
     Stage,
     StartTimer,
     StopTimer,
     Timer,
     TimerFired,
 )
-from router.model import Outcome, Result
+from router.model import Ending, Outcome, Plan, Result, Route, Sound, Voicemail
 from router.records import attempt_records, call_record
 from router.state import Phase
-from tests.calls import Driver, leg_id, plan
+from tests.calls import Driver, gated, hunt, leg_id, plan
 
-LEGS = st.sampled_from([leg_id(seq) for seq in range(1, 6)])
+LEGS = st.sampled_from([leg_id(seq) for seq in range(1, 5)])
 LEG_SETS = st.frozensets(LEGS, max_size=5)
 STATUS = st.sampled_from([None, 200, 302, 403, 404, 408, 480, 486, 487, 500, 503, 600, 603])
 PLANS = st.sampled_from(
@@ -43,7 +50,14 @@ PLANS = st.sampled_from(
         plan("alice bob"),
         plan("alice bob", "carol", trunks=("main", "backup")),
         plan("alice", "bob", "carol", trunks=("main", "backup")),
+        gated("alice", "bob"),
+        gated("alice bob", "carol", overflow=hunt("dave")),
+        gated("alice", "+bob", "+carol"),
     ]
+)
+SORRY = Sound("Sorry")
+ENDINGS = st.sampled_from(
+    [None, Ending(SORRY), Ending(SORRY, Voicemail(SORRY, 60.0)), Ending(None, Voicemail(SORRY, 60.0))]
 )
 
 
@@ -55,7 +69,11 @@ def events(at: float) -> st.SearchStrategy[Event]:
         st.builds(LegDown, now, LEGS, st.sampled_from(["", "BUSY", "NOANSWER"]), st.integers(0, 127), STATUS),
         st.builds(CallerLeft, now, st.integers(0, 127)),
         st.builds(Connected, now, LEGS),
-        st.builds(TimerFired, now, st.sampled_from(Timer)),
+        st.builds(TimerFired, now, st.sampled_from(Timer), st.just("") | LEGS),
+        st.builds(Key, now, st.just("") | LEGS, st.sampled_from("123#")),
+        st.builds(Said, now),
+        st.builds(Recorded, now, st.none() | st.floats(0, 90)),
+        st.builds(Engaged, now, LEGS),
         st.builds(Failed, now, commands(), st.sampled_from(Failure)),
         st.builds(Found, now, st.booleans(), LEG_SETS, LEG_SETS, LEG_SETS),
     )
@@ -63,7 +81,9 @@ def events(at: float) -> st.SearchStrategy[Event]:
 
 def commands() -> st.SearchStrategy[Command]:
     return st.one_of(
-        st.builds(Originate, LEGS, st.just("PJSIP/x@y"), st.just(""), st.just(25.0)),
+        st.builds(Originate, LEGS, st.just("x"), st.just(1), st.just(Route("y", "PJSIP/x@y", "")), st.just(25.0)),
+        st.just(Say((SORRY,))),
+        st.just(Record(60.0)),
         st.builds(HangUpLeg, LEGS),
         st.builds(HangUpCaller, st.just("normal")),
         st.builds(Connect, LEGS),
@@ -104,33 +124,46 @@ class Watched(Driver):
             assert not call.live_legs
             self.hold_hung_up()
         running = self.timers()
-        assert (Timer.MAX_WAIT in running) == (call.phase is Phase.HUNTING), "a hunt is always bounded"
-        assert (Timer.RING in running) <= (call.phase is Phase.HUNTING)
+        assert ((Timer.MAX_WAIT, "") in running) == (call.phase is Phase.HUNTING), "a hunt is always bounded"
+        assert ((Timer.RING, "") in running) <= (call.phase is Phase.HUNTING)
+        assert ((Timer.INPUT, "") in running) == (call.phase is Phase.CHALLENGE), "so is a question"
+        assert ((Timer.ENDING, "") in running) == (call.phase is Phase.ENDING), "and so are words"
+        listening = {leg.id for leg in call.legs if leg.listening}
+        assert listening <= {leg for timer, leg in running if timer is Timer.ACCEPT}, "and the wait for a key"
+        if call.phase in (Phase.CHALLENGE, Phase.ENDING):
+            assert not call.live_legs, "nobody rings for a caller who hears words"
+        if any(isinstance(command, Record) for command in self.commands):
+            assert self.call.recording
+        assert (call.outcome is Outcome.VOICEMAIL) <= (call.recorded is not None)
 
     def hold_hung_up(self) -> None:
         """Whatever of an ended call may still exist has been told to go."""
-        told = {command.leg for command in self.commands if isinstance(command, HangUpLeg)}
+        told = {command.leg for command in self.commands if isinstance(command, (HangUpLeg, Farewell))}
         assert {leg.id for leg in self.call.legs if not leg.gone} <= told
         assert self.call.caller_gone or any(isinstance(command, HangUpCaller) for command in self.commands)
 
-    def timers(self) -> set[Timer]:
-        running: set[Timer] = set()
+    def timers(self) -> set[tuple[Timer, str]]:
+        running: set[tuple[Timer, str]] = set()
         for command in self.commands:
             if isinstance(command, StartTimer):
-                running.add(command.timer)
+                running.add((command.timer, command.leg))
             elif isinstance(command, StopTimer):
-                running.discard(command.timer)
+                running.discard((command.timer, command.leg))
         return running
 
 
-@settings(max_examples=500, deadline=None)
-@given(PLANS, WALKS)
-def test_whatever_happens_a_call_has_one_outcome_and_leaves_nothing(hunt: object, walk: tuple[Event, ...]) -> None:
-    call = Watched(hunt)  # type: ignore[arg-type]
+@settings(max_examples=600, deadline=None)
+@given(PLANS, ENDINGS, st.booleans(), WALKS)
+def test_whatever_happens_a_call_has_one_outcome_and_leaves_nothing(
+    plan: Plan, ending: Ending | None, challenge: bool, walk: tuple[Event, ...]
+) -> None:
+    call = Watched(plan, None, ending, challenge=challenge)
     call.hold()
     call.walk(walk)
-    # However it went: the caller's end ends it, and the legs' ends settle it.
-    call.take(CallerLeft(1000.0), *(LegDown(1000.0, leg.id) for leg in call.call.legs))
+    # However it went: the caller's end ends it, a message aside, and the legs' ends settle it.
+    call.take(
+        CallerLeft(1000.0), TimerFired(1003.0, Timer.ENDING), *(LegDown(1004.0, leg.id) for leg in call.call.legs)
+    )
     call.hold()
     assert call.call.settled
     record = call_record(call.call)

@@ -27,7 +27,9 @@ ROW = CallRecord(
 )
 LEG = AttemptRecord(leg_id(1), 1, "alice", "main", 1_700_000_000.0, ringing_at=1_700_000_001.0)
 TALKING = replace(ROW, answered_at=1_700_000_005.0, salesperson="alice", ring_seconds=5.0)
-TAKEN = replace(LEG, answered_at=1_700_000_005.0, accepted_at=1_700_000_005.0, result=Result.ACCEPTED)
+TAKEN = replace(
+    LEG, answered_at=1_700_000_005.0, accepted_at=1_700_000_005.0, result=Result.ACCEPTED, caller_id="did"
+)
 
 
 def test_a_talk_is_taken_over_and_its_row_ends_with_true_times() -> None:
