@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from router import __version__
+from router.sounds.texts import NAMES, TEXTS
 
 ROOT = Path(__file__).parents[2]
 SHARED = ("agi_scripts", "asterisk_conf", "systemd")
@@ -118,12 +119,20 @@ def test_it_has_what_asterisk_and_systemd_need(names: set[str]) -> None:
     assert wanted | {"router/share/campaigns.yaml"} <= names
 
 
+def test_it_has_every_recording(names: set[str]) -> None:
+    recordings = {f"router/sounds/{language}/{name}.ulaw" for language in TEXTS for name in NAMES}
+    assert len(recordings) == 78
+    assert recordings <= names
+
+
 def test_it_has_nothing_else(names: set[str]) -> None:
     information = f"callrouter-{__version__}.dist-info/"
     shared = tuple(f"router/share/{folder}/" for folder in SHARED)
     for name in names:
         assert name.startswith((information, *shared)) or re.fullmatch(
-            r"cli\.py|router/([a-z_]+/)*[a-z_]+\.py|router/py\.typed|router/share/campaigns\.yaml", name
+            r"cli\.py|router/([a-z_]+/)*[a-z_]+\.py|router/py\.typed|router/share/campaigns\.yaml"
+            r"|router/sounds/[a-z]{2}/[a-z0-9-]+\.ulaw",
+            name,
         ), name
         assert "__pycache__" not in name
         assert not name.endswith((".pyc", ".db"))
