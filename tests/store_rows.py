@@ -94,6 +94,15 @@ def missed(
     return CallEnded(over, (attempt(opened, Result.NO_ANSWER),), wish)
 
 
+def voicemail(name: str, at: float = 0.0, *, seconds: float = 83.2, campaign: str = "spring") -> CallEnded:
+    """A missed call whose caller left a message of so many seconds."""
+    from dataclasses import replace
+
+    end = missed(name, at, campaign=campaign, outcome=Outcome.VOICEMAIL)
+    left = replace(end.call, recording=f"callrouter-{end.call.id}", recording_seconds=seconds)
+    return replace(end, call=left)
+
+
 def answered(name: str, at: float = 0.0, *, number: str | None = CALLER, campaign: str = "spring") -> CallEnded:
     """A call that Alice takes after 5 seconds and that lasts 65."""
     opened = call(name, at, number=number, campaign=campaign)

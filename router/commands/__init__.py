@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "doctor": "Find what is wrong with this installation, and the command that mends it.",
     "calls": "Look at calls.",
     "callbacks": "Look at callbacks, claim, release and close them.",
+    "people": "Say who is paused, pause people and let them be rung again.",
     "report": "What the calls were worth.",
     "asterisk": "Generate what an existing Asterisk includes.",
     "backup": "Write a consistent copy of the live database.",

@@ -35,6 +35,8 @@ _LIST = named(
     "close_reason",
 )
 
+_MISSED: Final = ("id", "started_at", "did", "outcome", "ring_seconds", "recording", "recording_seconds")
+
 
 class Lease(click.ParamType[float]):
     """A duration with its unit, such as `30m`; seconds."""
@@ -114,10 +116,7 @@ def show(context: Context, callback: str, numbers: bool, reason: str | None, out
     with shown.reading(context) as connection:
         callback = find_id(connection, "callback", callback)
         found = get_callback(connection, callback, time.time())
-        missed = [
-            {key: row[key] for key in ("id", "started_at", "did", "outcome", "ring_seconds")}
-            for row in calls_of(connection, callback)
-        ]
+        missed = [{key: row[key] for key in _MISSED} for row in calls_of(connection, callback)]
     row = shown.show_callers(context, [found], why, f"callbacks show {callback}")[0]
     if output_format != "table":
         render([{**row, "missed": missed}], (*_LIST, *named("missed")), output_format, sys.stdout)
@@ -127,6 +126,10 @@ def show(context: Context, callback: str, numbers: bool, reason: str | None, out
     say("", sys.stdout)
     say("Missed calls", sys.stdout)
     render(missed, _missed_columns(clock), "table", sys.stdout)
+    if messages := [each for each in missed if each["recording"] is not None]:
+        say("", sys.stdout)
+        say("Messages, by the name of Asterisk's recording", sys.stdout)
+        render(messages, _message_columns(clock), "table", sys.stdout)
 
 
 @command.command()
@@ -274,4 +277,13 @@ def _missed_columns(clock: tzinfo) -> tuple[Column, ...]:
         Column("did", "Number called"),
         Column("outcome", "Outcome"),
         Column("ring_seconds", "Rang", "right", shown.length),
+    )
+
+
+def _message_columns(clock: tzinfo) -> tuple[Column, ...]:
+    return (
+        Column("id", "Call", format=shown.short),
+        Column("started_at", "Started", format=shown.recent(clock)),
+        Column("recording", "Recording"),
+        Column("recording_seconds", "Length", "right", shown.length),
     )

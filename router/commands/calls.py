@@ -10,6 +10,7 @@ import click
 
 from router.commands import shown
 from router.commands.context import Context
+from router.commands.live import live
 from router.model import Outcome
 from router.reports.render import Column, format_option, named, render, say
 
@@ -31,6 +32,8 @@ _LIST = named(
     "hangup_by",
     "cause",
     "path",
+    "recording",
+    "recording_seconds",
 )
 _SHOW = (*_LIST, *named("config_version", "node", "channel", "callback", "attempts"))
 
@@ -41,6 +44,9 @@ def command() -> None:
 
     Callers' numbers are masked. --numbers with --reason shows them, and records who looked and why.
     """
+
+
+command.add_command(live)
 
 
 @command.command("list")
@@ -89,20 +95,6 @@ def list_(
 
 
 @command.command()
-@shown.numbers_options
-@format_option
-@click.pass_obj
-def live(context: Context, numbers: bool, reason: str | None, output_format: str) -> None:
-    """Calls that go on now, the newest first."""
-    from router.store.queries import LIVE, CallFilter, list_calls
-
-    why = shown.check_reason(numbers, reason)
-    with shown.reading(context) as connection:
-        found = list_calls(connection, CallFilter(outcome=LIVE, limit=1_000_000))
-    _show(shown.show_callers(context, found, why, "calls live"), shown.zone(context), output_format)
-
-
-@command.command()
 @click.argument("call")
 @shown.numbers_options
 @format_option
@@ -130,7 +122,11 @@ def show(context: Context, call: str, numbers: bool, reason: str | None, output_
 
 
 def _show(rows: Sequence[Mapping[str, object]], clock: tzinfo, output_format: str) -> None:
-    render(rows, _table(clock) if output_format == "table" else _LIST, output_format, sys.stdout)
+    if output_format != "table":
+        render(rows, _LIST, output_format, sys.stdout)
+        return
+    lines = [{**row, "length": row["recording_seconds"] or row["talk_seconds"]} for row in rows]
+    render(lines, _table(clock), "table", sys.stdout)
 
 
 def _midnight(day: datetime | None, clock: tzinfo) -> float | None:
@@ -138,7 +134,7 @@ def _midnight(day: datetime | None, clock: tzinfo) -> float | None:
 
 
 def _table(clock: tzinfo) -> tuple[Column, ...]:
-    """For 80 columns."""
+    """For 80 columns. A length is that of the talk, or of the message that was left."""
     return (
         Column("id", "Call", format=shown.short),
         Column("started_at", "Started", format=shown.recent(clock)),
@@ -146,7 +142,7 @@ def _table(clock: tzinfo) -> tuple[Column, ...]:
         Column("caller", "Caller", format=shown.compact),
         Column("outcome", "Outcome"),
         Column("salesperson", "Taken by"),
-        Column("talk_seconds", "Talk", "right", shown.length),
+        Column("length", "Length", "right", shown.length),
     )
 
 
@@ -163,6 +159,8 @@ def _upright(clock: tzinfo) -> tuple[Column, ...]:
         Column("ended_at", "Ended", format=shown.on_clock(clock)),
         Column("ring_seconds", "Rang", format=shown.length),
         Column("talk_seconds", "Talked", format=shown.length),
+        Column("recording", "Message"),
+        Column("recording_seconds", "Message lasts", format=shown.length),
         Column("hangup_by", "Hung up by"),
         Column("cause", "Cause (Q.850)"),
         Column("path", "Path"),
@@ -185,4 +183,6 @@ def _attempt_columns(clock: tzinfo) -> tuple[Column, ...]:
         Column("result", "Result"),
         Column("sip_status", "SIP", "right"),
         Column("cause", "Cause", "right"),
+        Column("caller_id", "Showed"),
+        Column("note", "Note"),
     )

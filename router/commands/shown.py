@@ -20,8 +20,17 @@ Row = dict[str, object]
 
 def numbers_options(command: _Command) -> _Command:
     """Add `--numbers` and `--reason`, as the arguments `numbers` and `reason`."""
+    return _numbers_of("callers'", command)
+
+
+def mobiles_options(command: _Command) -> _Command:
+    """The same for the numbers of salespeople."""
+    return _numbers_of("the mobiles'", command)
+
+
+def _numbers_of(whose: str, command: _Command) -> _Command:
     reason = click.option("--reason", metavar="TEXT", help="Why you need the numbers; kept with your name.")
-    numbers = click.option("--numbers", is_flag=True, help="Show callers' whole numbers; needs --reason.")
+    numbers = click.option("--numbers", is_flag=True, help=f"Show {whose} whole numbers; needs --reason.")
     return numbers(reason(command))
 
 
@@ -55,7 +64,7 @@ def show_callers(context: Context, found: list[sqlite3.Row], numbers: str | None
     `numbers` is the reason for showing them, None to hide them. Raises StoreError when it cannot be recorded.
     """
     if numbers is not None:
-        _record(context, numbers, command, len(found))
+        record_reveal(context.database(), numbers, command, len(found))
     return [{**dict(row), "caller": _caller(row, whole=numbers is not None)} for row in found]
 
 
@@ -129,12 +138,13 @@ def _caller(row: sqlite3.Row, *, whole: bool) -> str:
     return number if whole else masked(number)
 
 
-def _record(context: Context, reason: str, command: str, rows: int) -> None:
+def record_reveal(path: str, reason: str, command: str, rows: int) -> None:
+    """Put on record in the database that this user is shown the numbers of so many rows. Raises StoreError."""
     from router.numbers import safe_text
     from router.store.database import immediate, writing
     from router.store.reveals import os_user, write_reveal
 
-    with writing(context.database()) as connection, immediate(connection):
+    with writing(path) as connection, immediate(connection):
         write_reveal(
             connection,
             at=time.time(),

@@ -2,7 +2,7 @@
 
 Lines of `key=value&key=value`, each value percent-encoded by Asterisk's URIENCODE (a bare plus is a plus),
 the later line adding to the earlier. What the keys mean: docs of the generated dialplan,
-router/dialplan.py.
+asterisk_conf/extensions.conf.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ _LONGEST_VALUE: Final = 1024
 _MOST_LEGS: Final = 31
 _UNKNOWN_ENDS: Final = frozenset({"", "CANCEL"})
 """DIALSTATUS when the caller left while somebody rang."""
+_GATE: Final = {"NOT_ACCEPTED": Result.NOT_ACCEPTED, "DECLINED": Result.DECLINED}
+"""What the gate says of a leg that was answered."""
+_PARTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def to_operation(keys: Mapping[str, str], call_id: str, config: Config, until: f
     end = max(_optional_time(keys.get("end")) or until, start)
     answer = _answer(keys, start, end)
     path = Path(keys.get("path") or Path.DIALPLAN)
-    attempts = _attempts(keys.get("legs", ""), call_id, path, end)
+    attempts = _attempts(_legs(keys), call_id, path, end)
     outcome = _outcome(keys, answer, attempts)
     caller = find_caller(config, _inbound(keys))
     campaign = config.campaigns.get(keys["campaign"], config.unknown)
@@ -150,28 +153,31 @@ def _answer(keys: Mapping[str, str], start: float, end: float) -> float | None:
     return max(end - talk, start) if talk > 0 else None
 
 
-def _attempts(legs: str, call_id: str, path: Path, end: float) -> tuple[AttemptRecord, ...]:
-    """`salesperson:trunk:start:answer:end:dialstatus:cause:sip`, comma-separated, in the order in which
-    they rang.
-    """
-    written = [each for each in legs.split(",") if each.strip(": ")]
+def _legs(keys: Mapping[str, str]) -> list[str]:
+    """`leg1`, `leg2` … in the order in which they began; `legs` is the one list of earlier dialplans."""
+    said = [keys.get(f"leg{index}", "") for index in range(1, _MOST_LEGS + 2)]
+    written = [each for each in (*keys.get("legs", "").split(","), *said) if each.strip(": ")]
     if len(written) > _MOST_LEGS:
         raise ValueError("more legs than a call can have")
-    return tuple(_attempt(each, call_id, seq, path, end) for seq, each in enumerate(written, start=1))
+    return sorted(written, key=lambda leg: _time(f"{leg}::".split(":")[2]))
+
+
+def _attempts(legs: list[str], call_id: str, path: Path, end: float) -> tuple[AttemptRecord, ...]:
+    return tuple(_attempt(each, call_id, seq, path, end) for seq, each in enumerate(legs, start=1))
 
 
 def _attempt(leg: str, call_id: str, seq: int, path: Path, end: float) -> AttemptRecord:
+    """`salesperson:trunk:start:answer:end:dialstatus:cause:sip:accepted:caller_id`; the last may be missing."""
     parts = leg.split(":")
-    if len(parts) > 8:
+    if len(parts) > _PARTS:
         raise ValueError("a leg has more parts than it should")
-    salesperson, trunk, start, answer, ended, dialstatus, cause, sip = [*parts, *[""] * (8 - len(parts))]
+    salesperson, trunk, start, answer, ended, said, cause, sip, accepted, mode = (
+        *parts,
+        *[""] * (_PARTS - len(parts)),
+    )
     answered_at = _optional_time(answer)
-    if dialstatus == "ANSWER" or answered_at is not None:
-        result = Result.ACCEPTED
-    elif dialstatus in _UNKNOWN_ENDS:
-        result = Result.CANCELLED
-    else:
-        result = leg_result(sip_status=_integer(sip), dialstatus=dialstatus, cause=_integer(cause) or 0, rang=True)
+    result = _result(said, _integer(sip), _integer(cause) or 0)
+    pressed_at = _optional_time(accepted) or answered_at
     return AttemptRecord(
         id=attempt_id(call_id, seq, path),
         seq=seq,
@@ -179,12 +185,22 @@ def _attempt(leg: str, call_id: str, seq: int, path: Path, end: float) -> Attemp
         trunk=safe_text(trunk),
         started_at=_time(start),
         answered_at=answered_at,
-        accepted_at=answered_at if result is Result.ACCEPTED else None,
+        accepted_at=pressed_at if result is Result.ACCEPTED else None,
         ended_at=_optional_time(ended) or end,
         result=result,
         cause=_integer(cause),
         sip_status=_integer(sip),
+        caller_id=safe_text(mode) or None,
     )
+
+
+def _result(said: str, sip: int | None, cause: int) -> Result:
+    """Asterisk's DIALSTATUS, or what the gate wrote down. ANSWER stands only where a human's yes was heard."""
+    if said == "ANSWER":
+        return Result.ACCEPTED
+    if said in _UNKNOWN_ENDS:
+        return Result.CANCELLED
+    return _GATE.get(said) or leg_result(sip_status=sip, dialstatus=said, cause=cause, rang=True)
 
 
 def _outcome(keys: Mapping[str, str], answer: float | None, attempts: tuple[AttemptRecord, ...]) -> Outcome:

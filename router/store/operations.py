@@ -1,7 +1,8 @@
 """What the router asks to be written: frozen values on a queue, and their lines in the spool.
 
 Each may be carried out twice, or after a later one, and the database comes out the same. The line is JSON
-with the version of this format, so that a spool left by one release is read by the next.
+with the version of this format, so that a spool left by one release is read by the next: what an earlier
+format did not have is optional.
 """
 
 from __future__ import annotations
@@ -11,9 +12,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, TypeAlias
 
-from router.model import AttemptRecord, CallbackWish, Caller, CallRecord, HangupBy, Outcome, Path, Result
+from router.model import (
+    AttemptRecord,
+    CallbackWish,
+    Caller,
+    CallRecord,
+    HangupBy,
+    Outcome,
+    Path,
+    Pause,
+    Result,
+    StaffCall,
+)
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_READ: Final = (1, FORMAT)
+"""Formats that are understood: 2 added recordings, notes, pauses and the staff's own calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +64,40 @@ class ConfigAccepted:
     node: str
 
 
-Operation: TypeAlias = CallOpened | CallAnswered | CallEnded | ConfigAccepted
+@dataclass(frozen=True, slots=True)
+class StaffCallEnded:
+    """A salesperson has rung one of our numbers, and has hung up."""
+
+    staff: StaffCall
+
+
+@dataclass(frozen=True, slots=True)
+class PauseSet:
+    """A salesperson is not to be rung."""
+
+    pause: Pause
+
+
+@dataclass(frozen=True, slots=True)
+class PauseCleared:
+    """A salesperson has said on the own line at `at` (epoch seconds): ring me again."""
+
+    salesperson: str
+    at: float
+
+
+Operation: TypeAlias = (
+    CallOpened | CallAnswered | CallEnded | ConfigAccepted | StaffCallEnded | PauseSet | PauseCleared
+)
 
 _KINDS: Final[Mapping[str, type[Operation]]] = {
     "opened": CallOpened,
     "answered": CallAnswered,
     "ended": CallEnded,
     "config": ConfigAccepted,
+    "staff": StaffCallEnded,
+    "pause": PauseSet,
+    "resume": PauseCleared,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 _ENUMS: Final = {"outcome": Outcome, "hangup_by": HangupBy, "path": Path, "result": Result}
@@ -72,7 +113,7 @@ def from_line(line: str) -> Operation:
     """The reverse of `to_line`. Raises ValueError for a line that is no operation of this format."""
     try:
         body = json.loads(line)
-        if body.pop("v") != FORMAT:
+        if body.pop("v") not in _READ:
             raise ValueError("written by another release")
         kind = _KINDS[body.pop("op")]
         if "call" in body:
@@ -81,6 +122,10 @@ def from_line(line: str) -> Operation:
             body["attempts"] = tuple(_record(AttemptRecord, each) for each in body["attempts"])
         if body.get("callback") is not None:
             body["callback"] = CallbackWish(**body["callback"])
+        if "staff" in body:
+            body["staff"] = StaffCall(**{**body["staff"], "actions": tuple(body["staff"]["actions"])})
+        if "pause" in body:
+            body["pause"] = Pause(**body["pause"])
         return kind(**body)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"no operation: {type(error).__name__}") from error

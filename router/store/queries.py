@@ -5,7 +5,7 @@ tables.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -25,7 +25,7 @@ _CALLS: Final = """
     SELECT calls.id, calls.started_at, calls.did, calls.campaign, callers.number AS caller, callers.pseudonym,
            coalesce(calls.outcome, 'live') AS outcome, calls.salesperson, calls.answered_at, calls.ended_at,
            calls.ring_seconds, calls.talk_seconds, calls.hangup_by, calls.cause, calls.path, calls.config_version,
-           calls.node, calls.channel
+           calls.node, calls.channel, calls.recording, calls.recording_seconds
     FROM calls JOIN callers ON callers.id = calls.caller_id
 """
 _CALLBACKS: Final = f"""
@@ -41,7 +41,7 @@ _CALLBACKS: Final = f"""
 """  # noqa: S608 - constants
 _ATTEMPTS: Final = """
     SELECT id, seq, salesperson, trunk, started_at, ringing_at, answered_at, accepted_at, ended_at, result, cause,
-           sip_status
+           sip_status, caller_id, note
     FROM attempts WHERE call_id = ? ORDER BY started_at, id
 """
 
@@ -184,6 +184,8 @@ def _call(row: sqlite3.Row) -> CallRecord:
         talk_seconds=row["talk_seconds"],
         hangup_by=None if row["hangup_by"] is None else HangupBy(row["hangup_by"]),
         cause=row["cause"],
+        recording=row["recording"],
+        recording_seconds=row["recording_seconds"],
     )
 
 
@@ -201,6 +203,8 @@ def _attempt(row: sqlite3.Row) -> AttemptRecord:
         result=None if row["result"] is None else Result(row["result"]),
         cause=row["cause"],
         sip_status=row["sip_status"],
+        caller_id=row["caller_id"],
+        note=row["note"],
     )
 
 
@@ -209,3 +213,35 @@ def accepted_at(connection: sqlite3.Connection, version: str, node: str) -> str 
     query = "SELECT max(accepted_at) FROM configs WHERE version = ? AND node = ?"
     row = connection.execute(query, (version, node)).fetchone()
     return None if row[0] is None else str(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one salesperson took: the last call ever (ISO 8601), and how many since a moment."""
+
+    last_at: str | None
+    since: int
+
+
+def taken_by(connection: sqlite3.Connection, people: Iterable[str], start: float) -> dict[str, Taken]:
+    """The calls that each of `people` took, and is taking, counted from `start` (epoch seconds) on."""
+    counted = {
+        str(row[0]): int(row[1])
+        for row in connection.execute(
+            "SELECT salesperson, count(*) FROM calls WHERE started_at >= ? AND salesperson IS NOT NULL "
+            "GROUP BY salesperson",
+            (to_text(start),),
+        )
+    }
+    return {each: Taken(_last_taken(connection, each), counted.get(each, 0)) for each in people}
+
+
+def _last_taken(connection: sqlite3.Connection, salesperson: str) -> str | None:
+    """Along the index of the person's attempts, from the newest back."""
+    row = connection.execute(
+        "SELECT calls.answered_at FROM attempts JOIN calls ON calls.id = attempts.call_id "
+        "WHERE attempts.salesperson = ? AND attempts.result = 'accepted' AND calls.salesperson = ? "
+        "ORDER BY attempts.started_at DESC LIMIT 1",
+        (salesperson, salesperson),
+    ).fetchone()
+    return None if row is None or row[0] is None else str(row[0])

@@ -14,19 +14,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from router.model import AttemptRecord, Caller, CallRecord, Outcome
-from router.store import tasks
+from router.model import AttemptRecord, Caller, CallRecord, Outcome, StaffCall
+from router.store import pauses, tasks
 from router.store.ids import caller_id
-from router.store.operations import CallAnswered, CallEnded, CallOpened, ConfigAccepted, Operation
+from router.store.operations import (
+    CallAnswered,
+    CallEnded,
+    CallOpened,
+    ConfigAccepted,
+    Operation,
+    PauseCleared,
+    PauseSet,
+    StaffCallEnded,
+)
 from router.store.pseudonym import pseudonym
 from router.store.schema import WITHHELD
 from router.store.times import from_text, optional_text, to_text
 
 _CALL_COLUMNS: Final = (
     "id, started_at, did, campaign, caller_id, outcome, salesperson, answered_at, ended_at, ring_seconds, "
-    "talk_seconds, hangup_by, cause, path, config_version, node, channel"
+    "talk_seconds, hangup_by, cause, path, config_version, node, channel, recording, recording_seconds"
 )
-_NEW_CALL: Final = f"INSERT INTO calls ({_CALL_COLUMNS}) VALUES ({', '.join('?' * 17)}) ON CONFLICT (id) DO "  # noqa: S608 - constants
+_NEW_CALL: Final = f"INSERT INTO calls ({_CALL_COLUMNS}) VALUES ({', '.join('?' * 19)}) ON CONFLICT (id) DO "  # noqa: S608 - constants
 _OPENED: Final = _NEW_CALL + "NOTHING"
 _ANSWERED: Final = (
     _NEW_CALL + "UPDATE SET salesperson = excluded.salesperson, answered_at = excluded.answered_at, "
@@ -43,12 +52,13 @@ _ENDED: Final = (
     _NEW_CALL + "UPDATE SET outcome = excluded.outcome, salesperson = excluded.salesperson, "
     "answered_at = excluded.answered_at, ended_at = excluded.ended_at, ring_seconds = excluded.ring_seconds, "
     "talk_seconds = excluded.talk_seconds, hangup_by = excluded.hangup_by, cause = excluded.cause, "
-    f"path = excluded.path WHERE {_rank('excluded.outcome')} < {_rank('calls.outcome')}"
+    "path = excluded.path, recording = excluded.recording, recording_seconds = excluded.recording_seconds "
+    f"WHERE {_rank('excluded.outcome')} < {_rank('calls.outcome')}"
 )
 _ATTEMPT: Final = """
     INSERT INTO attempts (id, call_id, seq, salesperson, trunk, started_at, ringing_at, answered_at, accepted_at,
-                          ended_at, result, cause, sip_status)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                          ended_at, result, cause, sip_status, caller_id, note)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET
         ringing_at = coalesce(attempts.ringing_at, excluded.ringing_at),
         answered_at = coalesce(attempts.answered_at, excluded.answered_at),
@@ -56,7 +66,13 @@ _ATTEMPT: Final = """
         ended_at = coalesce(attempts.ended_at, excluded.ended_at),
         result = coalesce(attempts.result, excluded.result),
         cause = coalesce(attempts.cause, excluded.cause),
-        sip_status = coalesce(attempts.sip_status, excluded.sip_status)
+        sip_status = coalesce(attempts.sip_status, excluded.sip_status),
+        caller_id = coalesce(attempts.caller_id, excluded.caller_id),
+        note = coalesce(attempts.note, excluded.note)
+"""
+_STAFF: Final = """
+    INSERT INTO staff_calls (id, node, salesperson, did, started_at, ended_at, verified, actions)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
 _CALLER: Final = """
     INSERT INTO callers (id, number, pseudonym, first_seen_at) VALUES (?, ?, ?, ?)
@@ -79,9 +95,22 @@ class Rows:
 
     def apply(self, operation: Operation) -> None:
         """Write one operation. Raises sqlite3.Error, and ValueError for a value that no row can hold."""
-        if isinstance(operation, ConfigAccepted):
+        if isinstance(operation, CallOpened | CallAnswered | CallEnded):
+            self._of_a_call(operation)
+        elif isinstance(operation, StaffCallEnded):
+            self._connection.execute(_STAFF, _staff_row(operation.staff))
+        elif isinstance(operation, PauseSet):
+            pauses.note(self._connection, operation.pause)
+        elif isinstance(operation, PauseCleared):
+            pauses.note_end(self._connection, operation.salesperson, operation.at, pauses.MENU)
+        else:
             self._config(operation)
-            return
+
+    def forget(self) -> None:
+        """To be called after a rollback: callers that it took back are no longer known."""
+        self._callers.clear()
+
+    def _of_a_call(self, operation: CallOpened | CallAnswered | CallEnded) -> None:
         known = self._known(operation.call)
         if known is not None:
             operation = _renamed(operation, known)
@@ -91,10 +120,6 @@ class Rows:
             self._answered(operation.call, operation.attempts)
         else:
             self._ended(operation)
-
-    def forget(self) -> None:
-        """To be called after a rollback: callers that it took back are no longer known."""
-        self._callers.clear()
 
     def _known(self, call: CallRecord) -> str | None:
         """The id of the row that this call already has under another one: the router opened it and was killed, and
@@ -153,6 +178,8 @@ class Rows:
             call.config_version,
             call.node,
             clean(call.channel),
+            None if call.recording is None else clean(call.recording),
+            call.recording_seconds,
         )
 
     def _caller(self, caller: Caller, call_id: str, seen_at: str) -> str:
@@ -208,4 +235,19 @@ def _attempt_row(call_id: str, attempt: AttemptRecord) -> tuple[str | int | None
         attempt.result,
         attempt.cause,
         attempt.sip_status,
+        attempt.caller_id,
+        None if attempt.note is None else clean(attempt.note),
+    )
+
+
+def _staff_row(staff: StaffCall) -> tuple[str | bool, ...]:
+    return (
+        staff.id,
+        staff.node,
+        staff.salesperson,
+        clean(staff.did),
+        to_text(staff.started_at),
+        to_text(staff.ended_at),
+        staff.verified,
+        " ".join(staff.actions),
     )

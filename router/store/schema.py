@@ -128,7 +128,34 @@ V1: Final = (
     """,
 )
 
-VERSIONS: Final = (V1,)
+V2: Final = (
+    "ALTER TABLE calls ADD COLUMN recording TEXT",
+    "ALTER TABLE calls ADD COLUMN recording_seconds REAL CHECK (recording_seconds >= 0)",
+    "ALTER TABLE attempts ADD COLUMN caller_id TEXT",
+    "ALTER TABLE attempts ADD COLUMN note TEXT",
+    """
+    CREATE TABLE pauses (
+        salesperson TEXT PRIMARY KEY,
+        since TEXT NOT NULL,
+        until TEXT,
+        by TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE staff_calls (
+        id TEXT PRIMARY KEY,
+        node TEXT NOT NULL,
+        salesperson TEXT NOT NULL,
+        did TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        ended_at TEXT NOT NULL,
+        verified INTEGER NOT NULL CHECK (verified IN (0, 1)),
+        actions TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+VERSIONS: Final = (V1, V2)
 
 STATE_AT: Final = """
     CASE WHEN callbacks.state NOT IN ('open', 'claimed') OR :now < callbacks.lease_until THEN callbacks.state

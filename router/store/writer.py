@@ -18,10 +18,20 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from router.errors import StoreError
-from router.model import AttemptRecord, CallbackWish, CallRecord
+from router.model import AttemptRecord, CallbackWish, CallRecord, Pause, StaffCall
 from router.store import fallback, faults, tasks
 from router.store.database import immediate, open_database
-from router.store.operations import CallAnswered, CallEnded, CallOpened, ConfigAccepted, Operation, to_line
+from router.store.operations import (
+    CallAnswered,
+    CallEnded,
+    CallOpened,
+    ConfigAccepted,
+    Operation,
+    PauseCleared,
+    PauseSet,
+    StaffCallEnded,
+    to_line,
+)
 from router.store.pseudonym import load_key
 from router.store.rows import Rows
 from router.store.spool import Spool
@@ -29,8 +39,7 @@ from router.store.spool import Spool
 GATHER_SECONDS: Final = 0.03
 """After the first operation, how long others are waited for: they share its commit. Nobody waits for this."""
 SPACING_SECONDS: Final = 0.3
-"""The least time between two commits. A commit on its own costs about 1 ms of CPU, however little is in it.
-"""
+"""The least time between two commits. A commit on its own costs about 1 ms of CPU, however little it holds."""
 GROUP: Final = 500
 """Operations a commit, at most."""
 BUSY_SECONDS: Final = 0.2
@@ -38,9 +47,7 @@ BUSY_SECONDS: Final = 0.2
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 SWEEP_SECONDS: Final = 60.0
-"""How often callbacks past their end are put down as expired; readers go by the rule, and need not wait for
-it.
-"""
+"""How often callbacks past their end are put down as expired; readers go by the rule, and do not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,18 @@ class Writer:
         """
         self._queue.put(CallEnded(call, tuple(attempts), callback))
 
+    def staff_call_ended(self, staff: StaffCall) -> None:
+        """A salesperson rang one of our numbers: no lead."""
+        self._queue.put(StaffCallEnded(staff))
+
+    def pause_set(self, pause: Pause) -> None:
+        """A salesperson is not to be rung. Of two that are told late, the one that was asked for last counts."""
+        self._queue.put(PauseSet(pause))
+
+    def pause_cleared(self, salesperson: str, at: float) -> None:
+        """A salesperson asked at `at` (epoch seconds), on the own line, to be rung again."""
+        self._queue.put(PauseCleared(salesperson, at))
+
     def write(self, operation: Operation) -> None:
         """Any operation, such as one read back from a file."""
         self._queue.put(operation)
@@ -139,9 +158,7 @@ class Writer:
     # --- For other threads, and for stopping: these wait
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything given so far is in the database; False when that took longer than `timeout`
-        seconds.
-        """
+        """Wait until everything given so far is in the database; False after `timeout` seconds in vain."""
         mark = _Mark()
         self._queue.put(mark)
         return mark.reached.wait(timeout)

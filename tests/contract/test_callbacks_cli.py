@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner, Result
 from router.commands import group
 from router.store import reveals
 from tests.campaign_file import GOOD
-from tests.store_rows import CALLER, START, dump, missed, write
+from tests.store_rows import CALLER, START, dump, missed, voicemail, write
 
 HIDDEN = "45678901"
 
@@ -78,6 +79,20 @@ def test_who_waits(folder: Path) -> None:
     table = done(folder, "list")
     assert "01 Mar 11:15" in table
     assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_message_is_named_where_it_was_left(folder: Path, task: str) -> None:
+    assert "Messages" not in done(folder, "show", task)
+    message = voicemail("message", 40.0, campaign="spring-flyer")
+    write(str(folder / "calls.db"), [message])
+    name = f"callrouter-{message.call.id}"
+    shown = done(folder, "show", task)
+    assert re.search(rf"{message.call.id[-8:]} +01 Mar 11:00 +{name} +1:23$", shown, re.MULTILINE)
+    assert max(map(len, shown.splitlines())) <= 80
+    missed_calls = records(folder, "show", task)[0]["missed"]
+    assert isinstance(missed_calls, list)
+    assert [each["recording"] for each in missed_calls] == [None, None, name]
+    assert missed_calls[2]["recording_seconds"] == 83.2
 
 
 @pytest.mark.parametrize("output", ["table", "json", "csv"])

@@ -8,21 +8,24 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from router.commands import group
-from router.store.operations import CallOpened
+from router.model import StaffCall
+from router.store.operations import CallOpened, StaffCallEnded
 from router.store.queries import CallFilter
 from tests.campaign_file import GOOD
-from tests.store_rows import answered, call, dump, missed, write
+from tests.store_rows import START, answered, call, dump, missed, voicemail, write
 
 ROOT = Path(__file__).parents[2]
 NUMBER = "+33145678901"
 HIDDEN = "45678901"
 """What no output may hold unless it was asked for with a reason."""
+STAFF = StaffCall("c9", "test", "alice", "+33184801001", START, START + 9, verified=True, actions=("pause",))
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_csv_has_the_same_columns_as_json(db: str) -> None:
 
 
 @pytest.mark.parametrize("output", ["table", "json", "csv"])
-@pytest.mark.parametrize("what", [["list"], ["live"], ["show", call("missed").id]])
+@pytest.mark.parametrize("what", [["list"], ["show", call("missed").id]])
 def test_numbers_are_masked(db: str, what: list[str], output: str) -> None:
     result = run("--db", db, "calls", *what, "--format", output)
     assert result.exit_code == 0, result.output
@@ -149,8 +152,40 @@ def test_one_call_with_its_attempts(db: str) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_a_message_and_how_each_phone_was_rung(tmp_path: Path) -> None:
+    path = str(tmp_path / "calls.db")
+    end = voicemail("message")
+    note = "refused as caller (SIP 403), rung again as did"
+    noted = replace(end.attempts[0], caller_id="caller", note=note)
+    write(path, [replace(end, attempts=(noted,)), StaffCallEnded(STAFF)])
+    (row,) = records("--db", path, "calls", "list")
+    assert (row["outcome"], row["recording"], row["recording_seconds"]) == (
+        "voicemail",
+        f"callrouter-{end.call.id}",
+        83.2,
+    )
+    assert "1:23" in run("--db", path, "calls", "list").stdout
+    assert len(records("--db", path, "calls", "list", "--outcome", "missed")) == 1
+    (row,) = records("--db", path, "calls", "show", end.call.id)
+    (leg,) = row["attempts"]  # type: ignore[misc]
+    assert (leg["caller_id"], leg["note"]) == ("caller", note)  # type: ignore[has-type]
+    shown = run("--db", path, "calls", "show", end.call.id).stdout
+    for words in (f"Message        callrouter-{end.call.id}\n", "Message lasts  1:23\n", f"Note         {note}\n"):
+        assert words in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_staff_call_is_in_no_listing(tmp_path: Path) -> None:
+    path = str(tmp_path / "calls.db")
+    write(path, [StaffCallEnded(STAFF)])
+    assert records("--db", path, "calls", "list") == []
+    assert run("--db", path, "calls", "show", STAFF.id).exit_code == 1
+
+
 def test_calls_that_go_on(db: str) -> None:
-    assert [row["id"] for row in records("--db", db, "calls", "live")] == [call("ringing", 7200.0).id]
+    assert [row["id"] for row in records("--db", db, "calls", "list", "--outcome", "live")] == [
+        call("ringing", 7200.0).id
+    ]
 
 
 # --- Bad input, command line ------------------------------------------------------------------------------
@@ -190,7 +225,7 @@ def test_reversed_dates_are_named(db: str) -> None:
     assert "--from 2026-03-02 is after --to 2026-03-01" in result.output
 
 
-@pytest.mark.parametrize("command", [["calls", "list"], ["calls", "live"], ["callbacks", "list"]])
+@pytest.mark.parametrize("command", [["calls", "list"], ["calls", "show", "c1"], ["callbacks", "list"]])
 def test_a_database_that_is_not_there(tmp_path: Path, command: list[str]) -> None:
     result = run("--db", str(tmp_path / "none.db"), *command)
     assert result.exit_code == 1

@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "calls show": ("calls", "show", CALL),
     "callbacks list": ("callbacks", "list", "--all"),
     "callbacks show": ("callbacks", "show", TASK),
+    "people list": ("people", "list"),
+    "people pause": ("people", "pause", "alice", "--until", "2h"),
     "report campaigns": ("report", "campaigns"),
     "report missed": ("report", "missed", "--from", "2026-03-01", "--to", "2026-03-31"),
     "report salespeople": ("report", "salespeople"),

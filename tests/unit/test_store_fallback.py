@@ -327,6 +327,42 @@ def test_a_bad_line_is_set_aside_and_the_others_are_taken(path: str, config: Con
     assert not file.exists()
 
 
+def test_a_leg_a_line_with_what_the_gate_wrote_down(path: str, config: Config) -> None:
+    """A mailbox has answered and accepted nothing; whoever began first comes first, whatever line it stood on."""
+    legs = {
+        "leg1": f"carol:main:{START + 9}:{START + 11}::ANSWER:::{START + 13}:caller",
+        "leg2": f"alice:main:{START + 1}:{START + 2}:{START + 5}:NOT_ACCEPTED::::did",
+        "leg3": f"bob:main:{START + 5}:{START + 6}:{START + 8}:DECLINED::::did",
+        "leg4": f"dan:main:{START + 9}:{START + 10}::::::did",
+    }
+    lines = "".join(line(id=UNIQUEID, **{key: text}) for key, text in legs.items())
+    leave(path, begin() + lines + end(answer=START + 13, salesperson="carol", dialstatus="ANSWER"))
+    assert take(path, config) == Imported(calls=1)
+    row = only(path)
+    assert (row["outcome"], row["salesperson"], row["answered_at"]) == ("answered", "carol", to_text(START + 13))
+    assert [(leg["salesperson"], leg["result"], leg["accepted_at"]) for leg in row["legs"]] == [
+        ("alice", "not_accepted", None),
+        ("bob", "declined", None),
+        ("carol", "accepted", to_text(START + 13)),
+        ("dan", "cancelled", None),
+    ]
+    assert row["legs"][2]["answered_at"] == to_text(START + 11)
+    assert [leg["caller_id"] for leg in row["legs"]] == ["did", "did", "caller", "did"]
+
+
+def test_a_mailbox_and_a_no_are_what_the_call_came_to(path: str, config: Config) -> None:
+    leave(path, begin() + end(hangup_by="router", leg1=f"a:m:{START}:{START + 1}:{START + 2}:DECLINED"))
+    leave(
+        path,
+        begin(id="1.2")
+        + line(id="1.2", end=START + 9, hangup_by="router", leg1=f"a:m:{START}:{START}::NOT_ACCEPTED"),
+        "1.2",
+    )
+    assert take(path, config) == Imported(calls=2)
+    with closing(open_database(path)) as connection:
+        assert {row["outcome"] for row in list_calls(connection, CallFilter())} == {"busy", "no_answer"}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -345,6 +381,8 @@ def test_a_bad_line_is_set_aside_and_the_others_are_taken(path: str, config: Con
         begin() + end(legs=",".join(f"a:m:{START}" for _ in range(32))),
         begin() + end(legs=f"a:m:{START}:::BUSY:17:486:more"),
         begin() + end(legs="a:m:never"),
+        begin() + end(leg1="a:m:never"),
+        begin() + end(leg1="alone"),
     ],
 )
 def test_a_file_that_makes_no_call_is_set_aside_whole(path: str, config: Config, text: str) -> None:

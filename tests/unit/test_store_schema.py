@@ -24,13 +24,15 @@ from tests.store_rows import answered, missed, write
 ROOT = Path(__file__).parents[2]
 CONTRACT = {
     "calls": "id, started_at, did, campaign, caller_id, outcome, salesperson, answered_at, ended_at, ring_seconds, "
-    "talk_seconds, hangup_by, cause, path, config_version, node",
+    "talk_seconds, hangup_by, cause, path, config_version, node, recording, recording_seconds",
     "attempts": "id, call_id, callback_id, seq, salesperson, trunk, started_at, ringing_at, answered_at, "
-    "accepted_at, ended_at, result, cause, sip_status",
+    "accepted_at, ended_at, result, cause, sip_status, caller_id, note",
     "callers": "id, number, pseudonym, first_seen_at",
     "callbacks": "id, campaign, caller_id, state, opened_at, due_at, owner, lease_until, attempts, closed_at, "
     "close_reason",
     "callback_calls": "callback_id, call_id",
+    "pauses": "salesperson, since, until, by",
+    "staff_calls": "id, node, salesperson, did, started_at, ended_at, verified, actions",
 }
 
 
@@ -83,6 +85,9 @@ def test_the_closed_lists_are_those_of_the_model(table: str, column: str, values
         "INSERT INTO callback_calls SELECT callback_id, 'no call' FROM callback_calls",
         "DELETE FROM callers",
         "DELETE FROM calls",
+        "UPDATE calls SET recording_seconds = -1",
+        "INSERT INTO pauses VALUES ('alice', NULL, NULL, 'menu')",
+        "INSERT INTO staff_calls VALUES ('c9', 'test', 'alice', '+33', '2026', '2026', 2, '')",
     ],
 )
 def test_a_row_that_breaks_the_rules_is_refused(connection: sqlite3.Connection, statement: str) -> None:

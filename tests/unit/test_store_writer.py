@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from router.model import Outcome
+from router.model import Outcome, Pause, StaffCall
 from router.store import writer as module
 from router.store.database import open_database, reader
 from router.store.fallback import folder
@@ -31,6 +32,7 @@ from tests.store_rows import (
     ended,
     missed,
     nobody_writes,
+    voicemail,
     wait_until,
     whole,
     write,
@@ -131,6 +133,43 @@ def test_the_configuration_in_use_is_on_record(path: str, start: Callable[[], Wr
     assert dump(path, ["configs"])["configs"] == [
         ("0123456789ab", "test", "2026-03-01T10:00:00.000Z", "/etc/callrouter/campaigns.yaml")
     ]
+
+
+def test_the_staffs_own_calls_and_pauses_are_on_record(path: str, start: Callable[[], Writer]) -> None:
+    writer = start()
+    staff = StaffCall(
+        "c9", "test", "alice", "+33184801001", START, START + 9.5, verified=True, actions=("pause", "x")
+    )
+    writer.pause_set(Pause("alice", START + 5, None, "menu"))
+    writer.pause_set(Pause("bob", START + 5, START + 60, "menu"))
+    writer.pause_cleared("bob", START + 6)
+    writer.staff_call_ended(staff)
+    writer.staff_call_ended(staff)
+    assert writer.flush(10)
+    tables = dump(path, ["pauses", "staff_calls", "calls"])
+    assert tables["pauses"] == [
+        ("alice", "2026-03-01T10:00:05.000Z", None, "menu"),
+        ("bob", "2026-03-01T10:00:06.000Z", "2026-03-01T10:00:06.000Z", "menu"),
+    ]
+    times = ("2026-03-01T10:00:00.000Z", "2026-03-01T10:00:09.500Z")
+    assert tables["staff_calls"] == [("c9", "test", "alice", "+33184801001", *times, 1, "pause x")]
+    assert tables["calls"] == [], "no lead"
+
+
+def test_a_message_and_what_is_noted_of_a_leg(path: str, start: Callable[[], Writer]) -> None:
+    """A leg's note is known at its end, its caller ID from the start: a late writing takes back neither."""
+    end = voicemail("message")
+    (leg,) = end.attempts
+    writer = start()
+    writer.call_opened(call("message"))
+    writer.call_ended(end.call, [replace(leg, caller_id="caller", note="refused")], end.callback)
+    writer.call_ended(end.call, [leg], end.callback)
+    assert writer.flush(10)
+    with closing(reader(path)) as connection:
+        row = connection.execute("SELECT outcome, recording, recording_seconds FROM calls").fetchone()
+        assert tuple(row) == ("voicemail", f"callrouter-{end.call.id}", 83.2)
+        assert tuple(connection.execute("SELECT caller_id, note FROM attempts").fetchone()) == ("caller", "refused")
+        assert connection.execute("SELECT count(*) FROM callback_calls").fetchone()[0] == 1, "a callback is owed"
 
 
 def test_what_comes_together_shares_a_commit(
