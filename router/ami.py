@@ -19,7 +19,7 @@ from panoramisk import Manager
 from panoramisk.ami_protocol import AMIProtocol
 
 from router.errors import RouterError
-from router.model import Ami, Secret, Trunk
+from router.model import Ami, Config, Secret, Trunk
 
 #: Seconds for the whole question, connecting included.
 DEADLINE: Final = 5.0
@@ -73,18 +73,65 @@ async def trunk_health(
 
     Raises RouterError, in one line: AMI not there, login refused, no permission, no answer in time.
     """
-    place = f"{ami.host}:{ami.port}"
     try:
         async with asyncio.timeout(deadline):
             connection = await Connection.open(ami)
             try:
                 await connection.log_in(password)
-                registrations = await _registrations(connection)
-                return tuple([await _health(connection, trunk, registrations) for trunk in trunks])
+                return await connection.health(trunks)
             finally:
                 connection.close()
     except TimeoutError:
-        raise RouterError(f"AMI at {place} does not answer: check asterisk.ami and manager.conf") from None
+        raise _silent(ami) from None
+
+
+class Watch:
+    """The same question again and again, over one connection: a login every time would fill Asterisk's log."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self._as: tuple[Ami, str] | None = None
+        """Where the connection leads, and the password that it was opened with."""
+
+    async def ask(self, config: Config, *, deadline: float = DEADLINE) -> tuple[TrunkHealth, ...] | None:
+        """The trunks' health; None where `config` names no AMI. Raises RouterError as `trunk_health` does.
+
+        A connection that broke, or that the configuration no longer means, is replaced by a new one.
+        """
+        ami, password = config.ami, config.ami_password
+        if ami is None or password is None:
+            self.close()
+            return None
+        try:
+            async with asyncio.timeout(deadline):
+                connection = await self._open(ami, password)
+                return await connection.health(config.trunks.values())
+        except TimeoutError:
+            self.close()
+            raise _silent(ami) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the connection, where there is one."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._as = None
+
+    async def _open(self, ami: Ami, password: Secret) -> Connection:
+        wanted = (ami, password.reveal())
+        if self._connection is not None and (self._connection.lost or self._as != wanted):
+            self.close()
+        if self._connection is None:
+            # Kept before the login: whatever happens from here on, it is closed.
+            self._connection, self._as = await Connection.open(ami), wanted
+            await self._connection.log_in(password)
+        return self._connection
+
+
+def _silent(ami: Ami) -> RouterError:
+    return RouterError(f"AMI at {ami.host}:{ami.port} does not answer: check asterisk.ami and manager.conf")
 
 
 class Connection:
@@ -147,6 +194,16 @@ class Connection:
                 "read and write = system,reporting"
             )
         return answers
+
+    async def health(self, trunks: Iterable[Trunk]) -> tuple[TrunkHealth, ...]:
+        """Each trunk's contact and registration. Raises RouterError as `ask` does."""
+        registrations = await _registrations(self)
+        return tuple([await _health(self, trunk, registrations) for trunk in trunks])
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was closed, by us or by the other side."""
+        return self._lost.done()
 
     def close(self) -> None:
         """Let go of the connection."""
