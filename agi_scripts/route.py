@@ -24,26 +24,35 @@ signal.setitimer(signal.ITIMER_REAL, LONGEST_RECORD if sys.argv[-1] == "end" els
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import TextIOBase
 from typing import Final
+from urllib.parse import quote
 
 from asterisk.agi import AGI, AGIException
 
 from router.config.compiled import lookup, routes_path
 from router.errors import RouterError
+from router.fallback_plan import folder_of, recording, variables, whisper
 from router.inbound import read_inbound
-from router.model import CallRecord, Config, Decision, Inbound, Outcome, Path, Plan
-from router.outcome import CALLER_REASON, REASON_CAUSE
-from router.routing import decide
+from router.model import Caller, CallRecord, Config, Decision, Inbound, Outcome, Path, Situation
+from router.routing import decide, find_caller
+from router.store.times import from_text, to_text
 
-_SAFE: Final = re.compile(r"[A-Za-z0-9_.:@+/,&-]*", re.ASCII)
+_SAFE: Final = re.compile(r"[A-Za-z0-9_.:@+/,&~^-]*", re.ASCII)
+_SAFE_PATH: Final = re.compile(r"/[A-Za-z0-9_.+/-]*", re.ASCII)
+"""A recording that stands elsewhere is not heard; a beep is."""
 _NOT_SHOWN: Final = re.compile(r"[^0-9A-Za-z+*#]", re.ASCII)
 _DATABASE_WAIT: Final = 1.0
 """Seconds for a locked database; then a file is left for the router instead."""
+_SITUATION_WAIT: Final = 0.1
+"""Seconds for what only betters a decision."""
+_MOST_TRIES: Final = 31
 
 
 class Silent(TextIOBase):
@@ -80,14 +89,24 @@ class Line:
 def answer_decide(line: Line, database: str, now: float) -> None:
     """Decide, tell the dialplan, and then write the call's first second."""
     config, inbound = _read(line, database)
-    decision = decide(config, inbound, datetime.fromtimestamp(now, UTC))
+    situation = _situation(database, config, find_caller(config, inbound), now)
+    decision = decide(config, inbound, datetime.fromtimestamp(now, UTC), situation)
+    if decision.staff is not None:
+        line.set("CALLROUTER_DECIDED", "staff")
+        return
     did = _NOT_SHOWN.sub("", decision.did.number) or "unknown"
     line.set("CALLROUTER_CAMPAIGN", decision.campaign)
     line.set("CALLROUTER_DID", did)
     line.set("CALLROUTER_VERSION", config.version)
     start = line.get("CALLROUTER_START")
+    spoken = folder_of(database)
+    if decision.ending is not None and decision.ending.announcement is not None:
+        _tell_sounds(line, "CALLROUTER_WORDS", [recording(config, decision.ending.announcement, spoken)])
     if decision.plan is not None:
-        _tell(line, decision.plan, list(config.trunks))
+        heard = whisper(config, decision.plan, spoken, line.get("CALLROUTER_SOUNDS"))
+        _tell_sounds(line, "__CALLROUTER_WHISPER", heard)
+        for name, value in variables(decision.plan, config.trunks, line.get("CALLROUTER_OURS")):
+            line.set(name, value)
         line.set("CALLROUTER_DECIDED", "ring")
         line.close()
         from router.store.fallback import record_fallback  # after the decision: the call does not wait for it
@@ -96,7 +115,6 @@ def answer_decide(line: Line, database: str, now: float) -> None:
         return
     refused = decision.refused or Outcome.FAILED
     line.set("CALLROUTER_OUTCOME", refused.value)
-    line.set("CALLROUTER_REASON", REASON_CAUSE[CALLER_REASON[refused]])
     line.set("CALLROUTER_DECIDED", "refuse")
 
 
@@ -107,11 +125,17 @@ def answer_end(line: Line, database: str, now: float) -> None:
     from router.store.ids import fallback_id
 
     keys = dict(parse(line.get("CALLROUTER_LINE")).keys)
+    tries = line.get("CALLROUTER_TRIES")
+    for index in range(1, min(int(tries or 0), _MOST_TRIES) + 1):
+        keys[f"leg{index}"] = line.get(f"CALLROUTER_TRY_{index}")
     config = lookup(routes_path(database), keys.get("did", ""))
     if not keys.get("campaign"):
         # The caller left before we had decided: the decision is made now, for the moment at which he came.
         config, inbound = _read(line, database)
         decision = decide(config, inbound, datetime.fromtimestamp(float(keys["start"]), UTC))
+        if decision.staff is not None:
+            line.set("CALLROUTER_RECORDED", "yes")
+            return
         keys |= {"campaign": decision.campaign, "did": decision.did.number, "version": config.version}
     call_id = fallback_id(keys["id"], float(keys["start"]))
     ended = to_operation(keys, call_id, config, now)
@@ -125,7 +149,7 @@ def _read(line: Line, database: str) -> tuple[Config, Inbound]:
     args = line.get("CALLROUTER_ARGS").split(",")
     inbound = read_inbound(("in", *args), number, "" if name == "unknown" else name)
     values = [value for text in inbound.headers.values() for value in text.split(",")]
-    config = lookup(routes_path(database), inbound.exten, *values)
+    config = lookup(routes_path(database), inbound.exten, *values, caller=number)
     # What a mobile shows when the DID is nobody's: the first of all numbers, which a look-up of a few lacks.
     ours = line.get("CALLROUTER_OURS")
     if ours and ours not in config.by_number:
@@ -133,17 +157,36 @@ def _read(line: Line, database: str) -> tuple[Config, Inbound]:
     return config, inbound
 
 
-def _tell(line: Line, plan: Plan, trunks: list[str]) -> None:
-    """The hunt, as the dialplan's ring loop reads it: `seconds,people,way over trunk 1,way over trunk 2,…`."""
-    line.set("CALLROUTER_SHOWN", plan.steps[0].targets[0].routes[0].caller_id)
-    line.set("CALLROUTER_TRUNKS", "&".join(trunks))
-    line.set("CALLROUTER_MAX_WAIT", max(1, round(plan.max_wait)))
-    for index, step in enumerate(plan.steps, 1):
-        people = "&".join(target.salesperson for target in step.targets)
-        ways = zip(*([route.endpoint for route in target.routes] for target in step.targets), strict=True)
-        fields = [str(max(1, round(step.timeout))), people, *("&".join(way) for way in ways)]
-        line.set(f"CALLROUTER_STEP_{index}", ",".join(fields))
-    line.set("CALLROUTER_STEPS", len(plan.steps))
+def _situation(database: str, config: Config, caller: Caller, now: float) -> Situation:
+    """Who has paused, and how often this caller has called within the minute, where the database says so at once.
+
+    Neither is worth the call: whatever goes wrong, everybody counts as present and nobody as a nuisance.
+    """
+    seed = int.from_bytes(os.urandom(8), "big")
+    try:
+        address = f"file:{quote(os.path.abspath(database))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_SITUATION_WAIT)) as connection:
+            times = {"now": to_text(now), "since": to_text(now - 60), "number": caller.number}
+            paused = {
+                str(person): None if until is None else from_text(until)
+                for person, until in connection.execute(_PAUSED, times)
+            }
+            capped = config.screening.max_per_minute is not None and caller.number is not None
+            (calls,) = connection.execute(_RECENT, times).fetchone() if capped else (0,)
+    except (sqlite3.Error, ValueError, OverflowError):
+        return Situation(seed)
+    return Situation(seed, paused, recent={caller.number: calls} if caller.number is not None else {})
+
+
+_PAUSED: Final = "SELECT salesperson, until FROM pauses WHERE until IS NULL OR (until > :now AND until > since)"
+_RECENT: Final = (
+    "SELECT count(*) FROM calls JOIN callers ON callers.id = calls.caller_id "
+    "WHERE callers.number = :number AND started_at > :since"
+)
+
+
+def _tell_sounds(line: Line, name: str, paths: list[str]) -> None:
+    line.set(name, "&".join(path for path in paths if _SAFE_PATH.fullmatch(path)))
 
 
 def _opened(config: Config, decision: Decision, did: str, line: Line, start: float) -> CallRecord:

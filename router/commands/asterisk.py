@@ -65,14 +65,19 @@ def conf(context: Context, name: str | None, output: str | None) -> None:
 
 def build(config: Config, folder: str) -> dict[str, File]:
     """All the files by name, for an Asterisk that reads them in `folder` (absolute). Raises RouterError."""
-    from router import asterisk_files, dialplan
+    from router import asterisk_files, dialplan, sounds
     from router.store.fallback import folder as spool
 
     templates = {
         name: (share("asterisk_conf") / name).read_text(encoding="utf-8")
         for name in (*asterisk_files.TEMPLATES, asterisk_files.TRUNK, asterisk_files.STATIC)
     }
-    places = dialplan.Places(agi=os.path.join(folder, asterisk_files.AGI), spool=spool(config.database))
+    places = dialplan.Places(
+        agi=os.path.join(folder, asterisk_files.AGI),
+        spool=spool(config.database),
+        sounds=_prompts(config.language),
+        spoken=sounds.folder_of(config.database),
+    )
     extensions = dialplan.generate(config, templates[asterisk_files.STATIC], places, datetime.now(UTC))
     route = share("agi_scripts") / "route.py"
     script = asterisk_files.launcher(
@@ -101,6 +106,15 @@ def share(name: str) -> Path:
     raise NotFound(
         f"{name} was not installed with callrouter; install it again: pip install --force-reinstall callrouter"
     )
+
+
+def _prompts(language: str) -> str:
+    """The folder of the recordings that come with the program, in this language where there are some."""
+    from router.sounds import SHIPPED
+    from router.sounds.texts import FALLBACK
+
+    own = os.path.join(SHIPPED, language)
+    return own if os.path.isdir(own) else os.path.join(SHIPPED, FALLBACK)
 
 
 def _search_path() -> tuple[str, ...]:

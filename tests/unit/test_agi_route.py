@@ -18,8 +18,10 @@ import pytest
 from router.asterisk_files import launcher
 from router.commands.asterisk import _search_path, share
 from router.config.compiled import routes_path, write
-from router.model import Campaign, Config, Strategy
+from router.fallback_plan import recording
+from router.model import Campaign, Config, Pause, Sound, Strategy
 from router.store.database import open_database
+from router.store.pauses import pause
 from tests.build import (
     ALICE,
     BOB,
@@ -27,8 +29,10 @@ from tests.build import (
     make_campaign,
     make_config,
     make_hours,
+    make_overflow,
     make_ring,
     make_salesperson,
+    make_screening,
     make_trunk,
 )
 
@@ -67,7 +71,14 @@ def script(tmp_path: Path, database: str) -> Path:
     return path
 
 
-def talk(script: Path, what: str, answers: Mapping[str, str], caller: str = CALLER, name: str = "unknown") -> Said:
+def talk(
+    script: Path,
+    what: str,
+    answers: Mapping[str, str],
+    caller: str = CALLER,
+    name: str = "unknown",
+    uniqueid: str = "1795000000.7",
+) -> Said:
     """Start the script as Asterisk does, and answer its questions out of `answers`."""
     began = time.monotonic()
     said = Said()
@@ -86,7 +97,7 @@ def talk(script: Path, what: str, answers: Mapping[str, str], caller: str = CALL
             except BrokenPipeError:
                 said.complaint = "it does not listen"
 
-        tell(f"agi_uniqueid: 1795000000.7\nagi_callerid: {caller}\nagi_calleridname: {name}\n\n")
+        tell(f"agi_uniqueid: {uniqueid}\nagi_callerid: {caller}\nagi_calleridname: {name}\n\n")
         for line in process.stdout:
             command = line.decode().rstrip("\n")
             said.commands.append(command)
@@ -110,7 +121,12 @@ def decide(
     script: Path, config: Config, args: str = "did=%2B33184801001,ep=trunk,pres=allowed", **how: str
 ) -> Said:
     write(config, routes_path(config.database))
-    answers = {"CALLROUTER_ARGS": args, "CALLROUTER_START": START, "CALLROUTER_OURS": DID}
+    answers = {
+        "CALLROUTER_ARGS": args,
+        "CALLROUTER_START": START,
+        "CALLROUTER_OURS": DID,
+        "CALLROUTER_SOUNDS": "/prompts",
+    }
     return talk(script, "decide", answers, **how)
 
 
@@ -121,16 +137,25 @@ def rows(database: str, query: str) -> list[tuple[object, ...]]:
 
 def test_it_tells_the_dialplan_whom_to_ring_and_its_last_word_comes_last(script: Path, database: str) -> None:
     trunks = [make_trunk(), make_trunk("second", "PJSIP/{number}@backup", number_format="plain")]
-    said = decide(script, make_config(database=database, trunks=trunks))
+    config = make_config(database=database, trunks=trunks)
+    spoken = recording(config, Sound("Spring flyer"), f"{database}.sounds")
+    said = decide(script, config)
     assert said.variables == {
         "CALLROUTER_CAMPAIGN": "spring-flyer",
         "CALLROUTER_DID": DID,
         "CALLROUTER_VERSION": "0123456789ab",
-        "CALLROUTER_SHOWN": DID,
-        "CALLROUTER_TRUNKS": "main&second",
-        "CALLROUTER_MAX_WAIT": "60",
-        "CALLROUTER_STEP_1": "20,alice,PJSIP/+33612345678@trunk,PJSIP/33612345678@backup",
-        "CALLROUTER_STEP_2": "20,bob,PJSIP/+33687654321@trunk,PJSIP/33687654321@backup",
+        "__CALLROUTER_WHISPER": f"{spoken}&/prompts/press-1",
+        "_CALLROUTER_WHO_1": "alice,none,1~PJSIP/+33612345678@trunk,2~PJSIP/33612345678@backup",
+        "_CALLROUTER_WHO_2": "bob,none,1~PJSIP/+33687654321@trunk,2~PJSIP/33687654321@backup",
+        "__CALLROUTER_DRESS_1": f"main^did^{DID}^{DID}^^",
+        "__CALLROUTER_RETRY_1": "",
+        "__CALLROUTER_DRESS_2": f"second^did^{DID}^{DID}^^",
+        "__CALLROUTER_RETRY_2": "",
+        "__CALLROUTER_ACCEPT": "15",
+        "CALLROUTER_WAIT_1": "60",
+        "CALLROUTER_STEP_1": "1,20,Local/1@callrouter-leg/n",
+        "CALLROUTER_STEP_2": "1,20,Local/2@callrouter-leg/n",
+        "CALLROUTER_LEGS": "2",
         "CALLROUTER_STEPS": "2",
         "CALLROUTER_DECIDED": "ring",
     }
@@ -148,29 +173,76 @@ def test_the_calls_row_is_there_while_it_rings(script: Path, database: str) -> N
 def test_everybody_at_once_is_one_step(script: Path, database: str) -> None:
     campaign = make_campaign(ring=make_ring(strategy=Strategy.ALL, timeout=7))
     said = decide(script, make_config(database=database, campaigns=[campaign]))
-    assert said.variables["CALLROUTER_STEP_1"] == f"7,alice&bob,PJSIP/{ALICE}@trunk&PJSIP/{BOB}@trunk"
+    assert said.variables["CALLROUTER_STEP_1"] == "1,7,Local/1@callrouter-leg/n&Local/2@callrouter-leg/n"
     assert said.variables["CALLROUTER_STEPS"] == "1"
 
 
 @pytest.mark.parametrize(
-    ("campaign", "outcome", "reason"),
-    [(make_campaign(hours="never"), "closed", "19"), (make_campaign(to=["bob"]), "unreachable", "34")],
+    ("campaign", "outcome", "words"),
+    [
+        (make_campaign(hours="never"), "closed", None),
+        (
+            make_campaign(hours="never", closed=make_overflow(announcement=Sound(file="/srv/shut.wav"))),
+            "closed",
+            "/srv/shut",
+        ),
+        (make_campaign(hours="never", closed=make_overflow(announcement=Sound(file="/srv/a b.wav"))), "closed", ""),
+        (make_campaign(to=["bob"]), "unreachable", None),
+    ],
 )
-def test_a_refusal_names_the_outcome_and_what_the_caller_is_told(
-    script: Path, database: str, campaign: Campaign, outcome: str, reason: str
+def test_a_refusal_names_the_outcome_and_what_the_caller_hears(
+    script: Path, database: str, campaign: Campaign, outcome: str, words: str | None
 ) -> None:
     people = [make_salesperson(), make_salesperson("bob", BOB, absent=["2000-01-01..2090-01-01"])]
     hours = [make_hours("never", weekly={})]
     config = make_config(database=database, campaigns=[campaign], hours=hours, salespeople=people)
     said = decide(script, config)
     assert said.variables["CALLROUTER_DECIDED"] == "refuse"
-    assert (said.variables["CALLROUTER_OUTCOME"], said.variables["CALLROUTER_REASON"]) == (outcome, reason)
+    assert (said.variables["CALLROUTER_OUTCOME"], said.variables.get("CALLROUTER_WORDS")) == (outcome, words)
     assert not any(name.startswith("CALLROUTER_STEP") for name in said.variables)
 
 
 def test_an_unknown_number_rings_and_shows_the_first_of_ours(script: Path, database: str) -> None:
     said = decide(script, make_config(database=database), "did=%2B33999999999,ep=trunk,pres=allowed")
-    assert (said.variables["CALLROUTER_CAMPAIGN"], said.variables["CALLROUTER_SHOWN"]) == ("unknown", DID)
+    assert said.variables["CALLROUTER_CAMPAIGN"] == "unknown"
+    assert said.variables["__CALLROUTER_DRESS_1"] == f"main^did^{DID}^{DID}^^"
+
+
+def test_a_salespersons_own_mobile_is_no_call(script: Path, database: str) -> None:
+    said = decide(script, make_config(database=database), caller=ALICE)
+    assert said.variables == {"CALLROUTER_DECIDED": "staff"}
+    assert rows(database, "SELECT id FROM calls") == []
+    answers = {
+        "CALLROUTER_LINE": LINE.replace("campaign=spring-flyer", "campaign="),
+        "CALLROUTER_ARGS": "did=0184801001,ep=trunk,pres=allowed",
+        "CALLROUTER_OURS": DID,
+    }
+    assert talk(script, "end", answers, caller=ALICE).variables == {"CALLROUTER_RECORDED": "yes"}
+    assert rows(database, "SELECT id FROM calls") == []
+
+
+def test_who_has_paused_is_left_out(script: Path, database: str) -> None:
+    with closing(open_database(database)) as connection:
+        pause(connection, Pause("alice", time.time() - 60, None, "menu"))
+        pause(connection, Pause("bob", time.time() - 60, time.time() - 30, "menu"))
+    said = decide(script, make_config(database=database))
+    assert said.variables["_CALLROUTER_WHO_1"].startswith("bob,")
+    assert said.variables["CALLROUTER_LEGS"] == "1"
+
+
+def test_a_caller_who_calls_too_often_is_blocked(script: Path, database: str) -> None:
+    config = make_config(database=database, screening=make_screening(max_per_minute=2))
+    began = f"{time.time():.3f}"
+    write(config, routes_path(database))
+    for uniqueid in ("1.1", "1.2"):
+        answers = {
+            "CALLROUTER_ARGS": "did=%2B33184801001,ep=trunk,pres=allowed",
+            "CALLROUTER_START": began,
+            "CALLROUTER_OURS": DID,
+        }
+        assert talk(script, "decide", answers, uniqueid=uniqueid).variables["CALLROUTER_DECIDED"] == "ring"
+    assert decide(script, config).variables["CALLROUTER_OUTCOME"] == "blocked"
+    assert decide(script, config, caller="+33140000002").variables["CALLROUTER_DECIDED"] == "ring"
 
 
 def test_the_did_may_stand_in_a_header(script: Path, database: str) -> None:
@@ -255,26 +327,34 @@ def test_a_locked_database_does_not_hold_up_the_decision(script: Path, database:
 LINE = (
     "id=1795000000.7&start=1795000000.250&end=1795000009.5&answer=&did=%2B33184801001&campaign=spring-flyer"
     "&caller=%2B33140000001&pres=allowed&salesperson=&dialstatus=NOANSWER&outcome=&cause=19&hangup_by=router"
-    "&path=agi&version=0123456789ab&legs=%2Calice%3Amain%3A1795000001.0%3A%3A1795000009.0%3ANOANSWER%3A19%3A480"
+    "&path=agi&version=0123456789ab"
 )
+TRIES = {
+    "CALLROUTER_TRIES": "2",
+    "CALLROUTER_TRY_1": "alice:main:1795000001.0::1795000005.0:NOANSWER:19:480::did",
+    "CALLROUTER_TRY_2": "bob:main:1795000005.0:1795000006.0:1795000009.0:NOT_ACCEPTED::::did",
+}
 
 
 def test_the_end_is_written_with_its_attempts_and_its_callback(script: Path, database: str) -> None:
     write(make_config(database=database), routes_path(database))
-    said = talk(script, "end", {"CALLROUTER_LINE": LINE, "CALLROUTER_OURS": DID})
+    said = talk(script, "end", {"CALLROUTER_LINE": LINE, "CALLROUTER_OURS": DID, **TRIES})
     assert said.variables == {"CALLROUTER_RECORDED": "yes"}
     assert rows(database, "SELECT outcome, hangup_by, path, cause FROM calls") == [
         ("no_answer", "router", "agi", 19)
     ]
-    assert rows(database, "SELECT salesperson, trunk, result, sip_status FROM attempts") == [
-        ("alice", "main", "no_answer", 480)
+    assert rows(
+        database, "SELECT salesperson, trunk, result, sip_status, caller_id FROM attempts ORDER BY seq"
+    ) == [
+        ("alice", "main", "no_answer", 480, "did"),
+        ("bob", "main", "not_accepted", None, "did"),
     ]
     assert rows(database, "SELECT campaign, state FROM callbacks") == [("spring-flyer", "open")]
 
 
 def test_the_end_after_the_first_second_is_the_same_row(script: Path, database: str) -> None:
     decide(script, make_config(database=database))
-    talk(script, "end", {"CALLROUTER_LINE": LINE, "CALLROUTER_OURS": DID})
+    talk(script, "end", {"CALLROUTER_LINE": LINE, "CALLROUTER_OURS": DID, **TRIES})
     assert rows(database, "SELECT outcome FROM calls") == [("no_answer",)]
 
 
