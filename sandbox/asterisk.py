@@ -242,7 +242,8 @@ class Asterisk:
 
     def _write_files(self, ports: Ports) -> None:
         kept = {name: self.folder / name for name in ("etc", "lib", "data", "spool", "log", "cache", "secrets")}
-        for folder in (*kept.values(), self._run_folder()):
+        # Asterisk makes folders below its own for recordings, but not that one: it refuses to record without it.
+        for folder in (*kept.values(), kept["spool"] / "recording", self._run_folder()):
             folder.mkdir(parents=True, exist_ok=True)
         folders = {
             "astetcdir": self.etc, "astmoddir": self.installation.modules, "astvarlibdir": kept["lib"],

@@ -55,7 +55,8 @@ def texts(
         "logger.conf": f"[general]\ndateformat = %F %T.%3q\n\n[logfiles]\nmessages => {levels}\n",
         "pjsip.conf": _PJSIP.format(ports=ports)
         + _trunk("trunk", ports.carrier)
-        + _trunk("backup", ports.second_carrier),
+        + _trunk("backup", ports.second_carrier)
+        + "".join(_trunk(name, ports.carrier, *sends) for name, sends in WAYS_OUT.items()),
         "rtp.conf": f"[general]\nrtpstart = {ports.rtp[0]}\nrtpend = {ports.rtp[1]}\nstrictrtp = yes\n",
         "http.conf": _HTTP.format(ports=ports),
         "ari.conf": _ARI.format(user=USER, password=secrets["ari"]),
@@ -134,7 +135,17 @@ match = 127.0.0.1
 """
 
 
-def _trunk(name: str, port: int) -> str:
+WAYS_OUT = {
+    f"{identity}{'-diversion' * diverted}": (identity == "pai", identity == "rpid", diverted)
+    for identity in ("pai", "rpid", "bare")
+    for diverted in (False, True)
+}
+"""More endpoints to the first carrier -> whether each asserts with P-Asserted-Identity, with Remote-Party-ID, and
+sends a Diversion."""
+
+
+def _trunk(name: str, port: int, pai: bool = True, rpid: bool = False, diversion: bool = True) -> str:
+    yes = {False: "no", True: "yes"}
     return f"""
 [{name}]
 type = aor
@@ -150,7 +161,9 @@ allow = ulaw,alaw
 direct_media = no
 trust_id_inbound = yes
 trust_id_outbound = yes
-send_pai = yes
+send_pai = {yes[pai]}
+send_rpid = {yes[rpid]}
+send_diversion = {yes[diversion]}
 send_connected_line = no
-dtmf_mode = rfc4733
+dtmf_mode = auto
 """

@@ -12,62 +12,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox import installation, media, processes, scenarios
-from sandbox.behaviours import NO_SUCH_NUMBER, Behaviour
+from sandbox import processes, scenarios
+from sandbox.audio import Heard
+from sandbox.behaviours import NO_SUCH_NUMBER, Behaviour, Dtmf, Play
+from sandbox.elements import Media
 from sandbox.errors import SandboxError
 from sandbox.ports import Ports
-from sandbox.sip_log import Dialog, MessageLog
+from sandbox.sip_log import Dialog
+from sandbox.sipp import Sipp, listening
 
 CARRIER_MEDIA = 50
 """From the first media port of one carrier to the other's, and to the callers'."""
 CALLER_MEDIA = 4
-
-
-class _Sipp:
-    """One SIPp process, started at once, with its scenario and logs in `folder`."""
-
-    def __init__(
-        self, folder: Path, name: str, scenario: str, port: int, control: int, rtp: int, *options: str
-    ) -> None:
-        self.folder = folder
-        self.name = name
-        self.log = MessageLog(folder / f"{name}.messages")
-        self.errors = folder / f"{name}.errors"
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "tone.ulaw").exists():
-            media.write_files(folder)
-        sheet = folder / f"{name}.xml"
-        sheet.write_text(scenario, encoding="utf-8")
-        command = [
-            *installation.find().sipp, "-sf", sheet.name, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-bind_local",
-            "-p", str(port), "-ci", "127.0.0.1", "-cp", str(control),
-            "-min_rtp_port", str(rtp), "-nostdin",
-            # One message at a time: each is answered before the next is read, as by a phone.
-            "-max_recv_loops", "1",
-            "-trace_msg", "-message_file", self.log.path.name, "-trace_err", "-error_file", self.errors.name,
-            *options,
-        ]  # fmt: skip
-        # SIPp stamps its messages with local time.
-        surroundings = {"TZ": "UTC0", "TERM": "dumb"}
-        self.process = processes.spawn(
-            command, output=folder / f"{name}.screen", folder=folder, environment=surroundings
-        )
-
-    @property
-    def running(self) -> bool:
-        return self.process.poll() is None
-
-    def complaint(self) -> str:
-        """The last thing it complained of, for an error's text."""
-        for path in (self.errors, self.folder / f"{self.name}.screen"):
-            if path.exists() and (lines := path.read_text(encoding="utf-8", errors="replace").strip().splitlines()):
-                return f"{lines[-1]} ({path})"
-        return f"it said nothing ({self.folder})"
-
-    def stop(self) -> None:
-        if self.running:
-            self.process.kill()
-        self.process.wait()
+EARS = 64
+"""How many calls at once one phone, or all mobiles of a carrier, can hear."""
 
 
 class Carrier:
@@ -83,20 +41,21 @@ class Carrier:
         self.folder = folder
         self._ports = ports
         self._otherwise = otherwise
-        self._runs: list[_Sipp] = []
+        self._runs: list[Sipp] = []
 
-    def play(self, mobiles: Mapping[str, Behaviour], otherwise: Behaviour | None = None) -> Self:
+    def play(self, mobiles: Mapping[str, Play], otherwise: Behaviour | None = None) -> Self:
         """Numbers as they are dialled (`+33612345678`) and what each does; any other number does `otherwise`.
 
+        A list is played INVITE by INVITE, its last one for all that follow.
         Raises SandboxError when SIPp does not take it.
         """
         self.stop()
         sheet = scenarios.carrier(mobiles, otherwise or self._otherwise)
         name = f"carrier-{self.port}-{len(self._runs)}"
-        sipp = _Sipp(self.folder, name, sheet, self.port, *self._other_ports())
+        sipp = Sipp(self.folder, name, sheet, self.port, *self._other_ports(), ears=EARS)
         self._runs.append(sipp)
         processes.wait_until(
-            lambda: _listening(sipp.process, self.port) or not sipp.running, 10, "the carrier listens"
+            lambda: listening(sipp.process, self.port) or not sipp.running, 10, "the carrier listens"
         )
         if not sipp.running:
             raise SandboxError(f"SIPp refused the carrier's scenario or its port: {sipp.complaint()}")
@@ -106,6 +65,24 @@ class Carrier:
         """The INVITEs that arrived since the start (or `forget`), oldest first; only to `number` if given."""
         found = [dialog for run in self._runs for dialog in run.log.dialogs()]
         return tuple(dialog for dialog in found if number is None or dialog.number == number)
+
+    def dialog(self, call_id: str) -> Dialog:
+        """One of them as it stands now. Raises LookupError when no INVITE had this Call-ID."""
+        return self._run_of(call_id)[1]
+
+    def heard(self, dialog: Dialog) -> Heard:
+        """What that mobile received so far. Raises SandboxError when it was not asked to listen."""
+        return self._run_of(dialog.call_id)[0].ears.heard(dialog.call_id)
+
+    def press(self, dialog: Dialog, keys: str) -> None:
+        """Lets that mobile press these keys now. It needs a `tone` or `listen`, else SandboxError."""
+        self._run_of(dialog.call_id)[0].ears.press(dialog.call_id, keys)
+
+    def _run_of(self, call_id: str) -> tuple[Sipp, Dialog]:
+        for run in self._runs:
+            if (dialog := run.log.dialog(call_id)) is not None:
+                return run, dialog
+        raise LookupError(f"no INVITE with the Call-ID {call_id} has arrived")
 
     def forget(self) -> None:
         """Later `calls` begin empty. Only when no call is up."""
@@ -178,7 +155,11 @@ class Caller:
         cancel_after: float | None = None,
         keys: str = "",
         keys_after: float = 0.3,
+        dtmf: Dtmf = "rfc4733",
+        events: bool | None = None,
         speak: bool = False,
+        tone: int = 0,
+        listen: bool = False,
         offer: bool = True,
         calls: int = 1,
         rate: float = 10.0,
@@ -187,12 +168,12 @@ class Caller:
         """Dials and returns at once. `calls` of them at `rate` a second, at most `at_once` up at a time, is a load.
 
         `to` and `from_number` may be lists that the calls take turns through. `from_header` replaces the whole From
-        (without its tag); `headers` are added to the INVITE. Keys and speech begin at the answer.
+        (without its tag); `headers` are added to the INVITE. Keys and speech begin at the answer; for what `keys`
+        to `listen` mean see behaviours.Answer. `cancel_after` counts from the INVITE, `hang_up_after` from the
+        answer.
         """
-        sheet = scenarios.caller(
-            headers=headers or {}, hang_up_after=hang_up_after, cancel_after=cancel_after, keys=keys,
-            keys_after=keys_after, speak=speak, offer=offer,
-        )  # fmt: skip
+        media = Media(keys, keys_after, dtmf, events, speak, tone, listen, hang_up_after)
+        sheet = scenarios.caller(headers=headers or {}, cancel_after=cancel_after, media=media, offer=offer)
         tos, froms = _listed(to), _listed(from_number)
         parties = [
             f"{tos[n % len(tos)]};{from_header or _from(from_name, froms[n % len(froms)])};\n"
@@ -200,19 +181,22 @@ class Caller:
         ]
         # SIPp waits for a whole period before its first call: a single one shall go at once.
         pace = ["-r", str(round(rate * 100)), "-rp", "100000"] if calls > 1 else ["-r", "1000"]
-        placed = Placed(self._dial(sheet, parties, ["-m", str(calls), "-l", str(at_once), *pace]), calls)
+        placed = Placed(self._dial(sheet, parties, ["-m", str(calls), "-l", str(at_once), *pace], calls), calls)
+        for earlier in self._placed:
+            if not earlier.running:
+                earlier.stop()
         self._placed = [*(earlier for earlier in self._placed if earlier.running), placed]
         return placed
 
-    def _dial(self, sheet: str, parties: Sequence[str], options: Sequence[str]) -> _Sipp:
+    def _dial(self, sheet: str, parties: Sequence[str], options: Sequence[str], calls: int) -> Sipp:
         number = next(self._numbers)
         name = f"caller-{os.getpid()}-{number}"
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / f"{name}.csv").write_text("SEQUENTIAL\n" + "".join(parties), encoding="utf-8")
-        return _Sipp(
+        return Sipp(
             self.folder, name, sheet, *self._two_ports(), self._media_port(number),
             f"127.0.0.1:{self.ports.sip}", "-inf", f"{name}.csv", "-deadcall_wait", "0",
-            "-cid_str", f"%u-{number}-%p@caller", *options,
+            "-cid_str", f"%u-{number}-%p@caller", *options, ears=min(calls, EARS),
         )  # fmt: skip
 
     def _media_port(self, number: int) -> int:
@@ -240,7 +224,7 @@ class Caller:
 class Placed:
     """Calls that were placed. Everything can be asked while they run."""
 
-    def __init__(self, sipp: _Sipp, wanted: int) -> None:
+    def __init__(self, sipp: Sipp, wanted: int) -> None:
         self._sipp = sipp
         self.wanted = wanted
 
@@ -257,6 +241,14 @@ class Placed:
             raise SandboxError(f"SIPp did not dial: {self._sipp.complaint()}")
         return found[0]
 
+    def heard(self, dialog: Dialog | None = None) -> Heard:
+        """What the caller received so far, in the first call or in that one. It needs a `tone` or `listen`."""
+        return self._sipp.ears.heard((dialog or self.dialog).call_id)
+
+    def press(self, keys: str, dialog: Dialog | None = None) -> None:
+        """Presses these keys now. Needs a `tone` or `listen`."""
+        self._sipp.ears.press((dialog or self.dialog).call_id, keys)
+
     @property
     def running(self) -> bool:
         return self._sipp.running
@@ -271,6 +263,7 @@ class Placed:
             raise SandboxError(
                 f"the call did not end within {timeout:g} s; seen: {'; '.join(seen) or 'nothing'}"
             ) from None
+        self._sipp.deafen()
         return self
 
     @property
@@ -299,16 +292,3 @@ def _from(name: str, number: str) -> str:
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     quoted = f'"{escaped}" ' if name else ""
     return f"{quoted}<sip:{number}@127.0.0.1>"
-
-
-def _listening(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether this process has bound the UDP port on loopback (proc_net(5))."""
-    wanted = f"0100007F:{port:04X}"
-    lines = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
-    inodes = {f"socket:[{line.split()[9]}]" for line in lines if line.split()[1] == wanted}
-    try:
-        return bool(inodes) and any(
-            str(link.readlink()) in inodes for link in Path(f"/proc/{process.pid}/fd").iterdir()
-        )
-    except OSError:
-        return False  # it ended, or closed a descriptor, while we looked

@@ -10,18 +10,41 @@ have to repeat, which would keep a crossing CANCEL or BYE without its answer. On
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
-from xml.sax.saxutils import quoteattr
+from collections.abc import Mapping, Sequence
 
-from sandbox.behaviours import Answer, Behaviour, EarlyMedia, Refuse, RingOut, Silent
-from sandbox.media import EVENT_PAYLOAD, KEY_SECONDS, key_file
+from sandbox.behaviours import (
+    Answer,
+    Behaviour,
+    EarlyMedia,
+    Play,
+    Redirect,
+    Refuse,
+    RingOut,
+    Screened,
+    Silent,
+    Simple,
+)
+from sandbox.elements import (
+    BARRIER,
+    CONTACT,
+    END_OF_HEADERS,
+    VIA,
+    Media,
+    document,
+    jump,
+    label,
+    pause,
+    recv,
+    send,
+)
 
 FOR_EVER = 3600.0
 LATE = 32.0
 """How long a BYE may still come: 64 * T1 (RFC 3261, section 17)."""
-START, OPTIONS, CANCELLED, LATE_CANCEL, BYE, END, FIRST_FREE = 1, 2, 3, 4, 5, 6, 11
-ACCEPTED, REFUSED, GIVEN_UP, CROSSED = 7, 8, 9, 10
+START, OPTIONS, CANCELLED, LATE_CANCEL, BYE, END, FIRST_FREE = 1, 2, 3, 4, 5, 6, 12
+ACCEPTED, REFUSED, GIVEN_UP, CROSSED, OTHERWISE = 7, 8, 9, 10, 11
 
 PROVISIONAL = (100, 180, 181, 182, 183, 199)
 REFUSALS = (
@@ -32,22 +55,15 @@ REFUSALS = (
 )
 """The status codes registered for SIP: only SIPp >= 3.7 takes a pattern instead."""
 
-_CONTACT = "Contact: <sip:[local_ip]:[local_port];transport=[transport]>\n"
-_VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch="
 _CALLER = "From: [field1];tag=[pid]c[call_number]\n"
 _ADDRESS = "sip:[field0]@[remote_ip]:[remote_port] SIP/2.0"
 _CALLED = "To: <sip:[field0]@[remote_ip]:[remote_port]>"
-_END = "Max-Forwards: 70\nContent-Length: 0\n"
 _ANSWER_HEADERS = """\
 [last_Via:]
 [last_From:]
 [last_To:];tag=[pid]m[call_number]
 [last_Call-ID:]
 """
-
-
-_BARRIER = '  <recv request="NONE"/>\n'
-"""SIPp wants a mandatory receive after optional ones; this one is jumped over."""
 _ACK_WITH_NAMES = """\
   <recv request="ACK">
     <action>
@@ -58,174 +74,193 @@ _ACK_WITH_NAMES = """\
 """
 
 
-def sdp(port: str) -> str:
-    """A session description with mu-law, A-law and telephone events on `port` (a SIPp keyword)."""
-    return (
-        "v=0\no=phone 1 1 IN IP[media_ip_type] [media_ip]\ns=-\nc=IN IP[media_ip_type] [media_ip]\nt=0 0\n"
-        f"m=audio [{port}] RTP/AVP 0 8 {EVENT_PAYLOAD}\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n"
-        f"a=rtpmap:{EVENT_PAYLOAD} telephone-event/8000\na=fmtp:{EVENT_PAYLOAD} 0-15\na=ptime:20\na=sendrecv\n"
-    )
-
-
-# --- Elements ---------------------------------------------------------------------------------------------
-
-
-def _send(text: str, mark: str = "", **attributes: str) -> str:
-    """`mark` names a variable for a later `test`, set as soon as it is sent: no message can come between."""
-    lines = "".join(f"      {line}\n" for line in text.splitlines())
-    action = f'\n    <action><assign assign_to="{mark}" value="1"/></action>' if mark else ""
-    return f"  <send{_attributes(attributes)}>\n    <![CDATA[\n{lines}\n    ]]>{action}\n  </send>\n"
-
-
-def _attributes(attributes: Mapping[str, str]) -> str:
-    return "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
-
-
-def _recv(**attributes: str) -> str:
-    return f"  <recv{_attributes(attributes)}/>\n"
-
-
-def _pause(seconds: float, **attributes: str) -> str:
-    return f'  <pause milliseconds="{max(0, round(seconds * 1000))}"{_attributes(attributes)}/>\n'
-
-
-def _label(number: int) -> str:
-    return f'  <label id="{number}"/>\n'
-
-
-def _jump(number: int, test: str = "") -> str:
-    return f'  <nop next="{number}"{_attributes({"test": test} if test else {})}/>\n'
-
-
-def _play(what: str) -> str:
-    return f"  <nop><action><exec rtp_stream={quoteattr(what)}/></action></nop>\n"
-
-
-def _document(name: str, body: str) -> str:
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="{name}">\n{body}</scenario>\n'
-
-
-def _keys_and_speech(speak: bool, keys: str, keys_after: float) -> tuple[str, float]:
-    """The elements right after the answer, and how long they take."""
-    parts = [_play("tone.ulaw,-1,0,PCMU/8000")] if speak and not keys else []
-    spent = 0.0
-    if keys:
-        parts.append(_pause(keys_after))
-        for key in keys:
-            parts += [_play(f"{key_file(key)},1,{EVENT_PAYLOAD},iLBC/8000"), _pause(KEY_SECONDS)]
-        spent = keys_after + KEY_SECONDS * len(keys)
-        if speak:
-            parts.append(_play("tone.ulaw,-1,0,PCMU/8000"))
-    return "".join(parts), spent
-
-
-def _media_port(speak: bool, keys: str) -> str:
-    """A stream has a port of its own; a mute phone names one that nobody listens on, and costs nothing."""
-    return "rtpstream_audio_port" if speak or keys else "media_port"
-
-
 # --- The carrier ------------------------------------------------------------------------------------------
 
 
-def carrier(mobiles: Mapping[str, Behaviour], otherwise: Behaviour) -> str:
-    """One scenario for every mobile: the user part of the request URI says which behaviour is played."""
-    numbers = list(mobiles)
-    tests = "".join(
-        f'      <ereg regexp="^INVITE sip:{re.escape(number)}[;@]" search_in="msg" assign_to="is{n}"/>\n'
-        for n, number in enumerate(numbers)
-    )
-    actions = f"\n    <action>\n{tests}    </action>\n  " if numbers else ""
+def carrier(mobiles: Mapping[str, Play], otherwise: Behaviour) -> str:
+    """One scenario for every mobile: the user part of the request URI says which behaviour is played.
+
+    Numbers that do the same share one part; a list has a part, and a count, for each number.
+    """
+    sheet = _Carrier()
+    alike: dict[tuple[str, tuple[Behaviour, ...]], list[str]] = {}
+    for number, what in mobiles.items():
+        turns = tuple(what) if isinstance(what, Sequence) else (what,)
+        alike.setdefault((number if len(turns) > 1 else "", turns), []).append(number)
+    parts = [(numbers, turns) for (_, turns), numbers in alike.items()]
+    choices = sheet.by_number(parts) if parts else ""
+    plays = choices + label(OTHERWISE) + sheet.behaviour(otherwise)
+    actions = f"\n    <action>\n{''.join(sheet.tests)}    </action>\n  " if sheet.tests else ""
     head = (
-        _recv(request="OPTIONS", optional="true", next=str(OPTIONS))
+        recv(request="OPTIONS", optional="true", next=str(OPTIONS))
         + f'  <recv request="INVITE" rrs="true" next="{START}">{actions}</recv>\n'
-        + _recv(request="CANCEL", optional="global", next=str(CANCELLED))
-        + _recv(request="BYE", optional="global", next=str(BYE))
-        + _recv(request="ACK", optional="global", advance_state="false")
-        + _BARRIER
-        + _label(START)
+        + recv(request="CANCEL", optional="global", next=str(CANCELLED))
+        + recv(request="BYE", optional="global", next=str(BYE))
+        + recv(request="ACK", optional="global", advance_state="false")
+        + BARRIER
+        + label(START)
     )
-    choose = "".join(_jump(FIRST_FREE + n, f"is{n}") for n in range(len(numbers)))
-    plays = _play_behaviour(otherwise) + "".join(
-        _label(FIRST_FREE + n) + _play_behaviour(mobiles[number]) for n, number in enumerate(numbers)
-    )
-    return _document(
-        "carrier", head + choose + plays + _carrier_endings() + '  <Reference variables="answered"/>\n'
-    )
+    counts = f'  <Global variables="{",".join(sheet.counts)}"/>\n' if sheet.counts else ""
+    return document("carrier", counts + head + plays + _carrier_endings() + '  <Reference variables="answered"/>\n')
+
+
+class _Carrier:
+    """What the carrier's scenario gathers while its parts are written.
+
+    Each jump costs SIPp about a millisecond: one of a hundred numbers is found by halves.
+    """
+
+    def __init__(self) -> None:
+        self.tests: list[str] = []
+        """On the INVITE: who is called, and by whom."""
+        self.counts: list[str] = []
+        self._labels = itertools.count(FIRST_FREE)
+
+    def by_number(self, parts: Sequence[tuple[Sequence[str], Sequence[Behaviour]]]) -> str:
+        """What each of these groups of numbers does."""
+        place = next(self._labels)
+        if len(parts) == 1:
+            numbers, turns = parts[0]
+            found = jump(place, self._is_for(numbers, place)) + jump(OTHERWISE)
+            return found + label(place) + self._in_turn(turns)
+        half = len(parts) // 2
+        later = [number for numbers, _ in parts[half:] for number in numbers]
+        return (
+            jump(place, self._is_for(later, place))
+            + self.by_number(parts[:half])
+            + label(place)
+            + self.by_number(parts[half:])
+        )
+
+    def behaviour(self, behaviour: Behaviour) -> str:
+        if not isinstance(behaviour, Screened):
+            return _play_behaviour(behaviour)
+        place = next(self._labels)
+        test = f"from{place}"
+        users = "|".join(re.escape(user) for user in behaviour.allowed)
+        self.tests.append(
+            f'      <ereg regexp="sips?:({users})[;@]" search_in="hdr" header="From:" assign_to="{test}"/>\n'
+        )
+        return (
+            jump(place, test)
+            + _play_behaviour(behaviour.otherwise)
+            + label(place)
+            + _play_behaviour(behaviour.then)
+        )
+
+    def _in_turn(self, behaviours: Sequence[Behaviour]) -> str:
+        if len(behaviours) == 1:
+            return self.behaviour(behaviours[0])
+        count = f"calls{len(self.counts)}"
+        self.counts.append(count)
+        return self._by_count(behaviours, 0, count, f'<add assign_to="{count}" value="1"/>')
+
+    def _by_count(self, behaviours: Sequence[Behaviour], before: int, count: str, counting: str = "") -> str:
+        """These, where the first of them is for the call after the number `before`."""
+        if len(behaviours) == 1:
+            return self.behaviour(behaviours[0])
+        place = next(self._labels)
+        half = len(behaviours) // 2
+        test = f'<test assign_to="turn" variable="{count}" compare="greater_than" value="{before + half}"/>'
+        return (
+            jump(place, "turn", counting + test)
+            + self._by_count(behaviours[:half], before, count)
+            + label(place)
+            + self._by_count(behaviours[half:], before + half, count)
+        )
+
+    def _is_for(self, numbers: Sequence[str], place: int) -> str:
+        """The variable that is set when the INVITE is for one of these."""
+        users = "|".join(re.escape(number) for number in numbers)
+        users = f"({users})" if len(numbers) > 1 else users
+        self.tests.append(f'      <ereg regexp="^INVITE sip:{users}[;@]" search_in="msg" assign_to="is{place}"/>\n')
+        return f"is{place}"
 
 
 def _carrier_endings() -> str:
     return (
-        _label(OPTIONS)
+        label(OPTIONS)
         + _reply("200 OK")
-        + _jump(END)
-        + _label(CANCELLED)
+        + jump(END)
+        + label(CANCELLED)
         + _reply("200 OK", next=str(LATE_CANCEL), test="answered")
-        + _send(
+        + send(
             "SIP/2.0 487 Request Terminated\n"
             + _ANSWER_HEADERS
             + "CSeq: [last_cseq_number] INVITE\nContent-Length: 0\n"
         )
-        + _recv(request="ACK")
-        + _jump(END)
+        + recv(request="ACK")
+        + jump(END)
         # The CANCEL crossed our final answer: a call that stands is hung up with a BYE.
-        + _label(LATE_CANCEL)
-        + _pause(LATE)
-        + _jump(END)
-        + _label(BYE)
+        + label(LATE_CANCEL)
+        + pause(LATE)
+        + jump(END)
+        + label(BYE)
         + _reply("200 OK")
-        + _label(END)
-        + _pause(0)
+        + label(END)
+        + pause(0)
     )
 
 
-def _play_behaviour(behaviour: Behaviour) -> str:
+def _play_behaviour(behaviour: Simple) -> str:
     match behaviour:
         case Answer():
             return _answer(behaviour)
         case Refuse(code, ring):
-            ringing = _reply("180 Ringing") + _pause(ring) if ring else ""
-            return ringing + _reply(f"{code} Refused", mark="answered") + _recv(request="ACK") + _jump(END)
+            return _refuse(f"{code} Refused", ring)
+        case Redirect(to):
+            return _refuse("302 Moved Temporarily", 0, f"Contact: <sip:{to}@[local_ip]:[local_port]>\n")
         case RingOut():
-            return _reply("180 Ringing") + _pause(FOR_EVER) + _jump(END)
-        case EarlyMedia(answer):
-            ringing = _reply("183 Session Progress", port="media_port")
-            if answer is None:
-                return ringing + _pause(FOR_EVER) + _jump(END)
-            return ringing + _answer(Answer(ring=answer, provisional=False))
+            return _reply("180 Ringing") + pause(FOR_EVER) + jump(END)
+        case EarlyMedia(None, tone):
+            return _reply("183 Session Progress", sdp=Media(tone=tone).sdp()) + pause(FOR_EVER) + jump(END)
+        case EarlyMedia(answer, tone):
+            return _answer(Answer(ring=answer or 0.0, early=True, tone=tone))
         case Silent():
-            return _pause(FOR_EVER) + _jump(END)
+            return pause(FOR_EVER) + jump(END)
+
+
+def _refuse(status: str, ring: float, contact: str = CONTACT) -> str:
+    ringing = _reply("180 Ringing") + pause(ring) if ring else ""
+    return ringing + _reply(status, mark="answered", contact=contact) + recv(request="ACK") + jump(END)
 
 
 def _answer(behaviour: Answer) -> str:
-    ringing = _reply("180 Ringing") if behaviour.provisional else ""
-    active, spent = _keys_and_speech(behaviour.speak, behaviour.keys, behaviour.keys_after)
-    ack = _recv(request="ACK") if behaviour.talk is None else _ACK_WITH_NAMES
-    taken = (
-        _pause(behaviour.ring)
-        + _reply("200 OK", port=_media_port(behaviour.speak, behaviour.keys), mark="answered")
-        + ack
-        + active
-    )
-    if behaviour.talk is None:
-        return ringing + taken + _pause(FOR_EVER) + _jump(END)
-    bye = _send(
-        f"BYE [next_url] SIP/2.0\n{_VIA}[branch]\nFrom: [$own]\nTo: [$peer]\n[last_Call-ID:]\nCSeq: 1 BYE\n{_END}",
-        start_txn="bye",
+    media = Media(
+        behaviour.keys, behaviour.keys_after, behaviour.dtmf, behaviour.events, behaviour.speak,
+        behaviour.tone, behaviour.listen, behaviour.talk,
     )  # fmt: skip
+    sdp = media.sdp()
+    ringing = _reply("180 Ringing") if behaviour.provisional else ""
+    if behaviour.early:
+        ringing = _reply("183 Session Progress", sdp=sdp)
+    active, spent = media.after_answer(lambda body, number: _request("INFO", number + 1, body))
+    ack = _ACK_WITH_NAMES if media.infos or behaviour.talk is not None else recv(request="ACK")
+    taken = ringing + pause(behaviour.ring) + _reply("200 OK", sdp=sdp, mark="answered") + ack + active
+    if behaviour.talk is None:
+        return taken + pause(FOR_EVER) + jump(END)
     return (
-        ringing
-        + taken
-        + _pause(behaviour.talk - spent)
-        + bye
-        + _recv(response="200", response_txn="bye")
-        + _jump(END)
+        taken
+        + pause(behaviour.talk - spent)
+        + send(_request("BYE", media.infos + 1), start_txn="bye")
+        + recv(response="200", response_txn="bye")
+        + jump(END)
     )
 
 
-def _reply(status: str, *, port: str = "", mark: str = "", **attributes: str) -> str:
-    head = f"SIP/2.0 {status}\n{_ANSWER_HEADERS}[last_CSeq:]\n{_CONTACT}"
-    body = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{sdp(port)}" if port else "Content-Length: 0\n"
-    return _send(head + body, mark, **attributes)
+def _request(method: str, cseq: int, body: str = "") -> str:
+    """Of the mobile, in the dialog."""
+    rest = f"Max-Forwards: 70\n{body}" if body else END_OF_HEADERS
+    return (
+        f"{method} [next_url] SIP/2.0\n{VIA}[branch]\nFrom: [$own]\nTo: [$peer]\n[last_Call-ID:]\n"
+        f"CSeq: {cseq} {method}\n{rest}"
+    )
+
+
+def _reply(status: str, *, sdp: str = "", mark: str = "", contact: str = CONTACT, **attributes: str) -> str:
+    head = f"SIP/2.0 {status}\n{_ANSWER_HEADERS}[last_CSeq:]\n{contact}"
+    body = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{sdp}" if sdp else "Content-Length: 0\n"
+    return send(head + body, mark, **attributes)
 
 
 # --- The caller -------------------------------------------------------------------------------------------
@@ -233,61 +268,53 @@ def _reply(status: str, *, port: str = "", mark: str = "", **attributes: str) ->
 
 _SAME = "z9hG4bK-[pid]-[call_number]-invite"
 """The INVITE's branch, which its CANCEL and the ACK to a refusal carry too (RFC 3261, 9.1 and 17.1.1.3)."""
-_PARTIES = f"{_VIA}{_SAME}\n{_CALLER}{_CALLED}\nCall-ID: [call_id]\n"
-_CANCEL = f"CANCEL {_ADDRESS}\n{_PARTIES}CSeq: 1 CANCEL\n{_END}"
-_ACK_REFUSAL = f"ACK {_ADDRESS}\n{_VIA}{_SAME}\n{_CALLER}[last_To:]\nCall-ID: [call_id]\nCSeq: 1 ACK\n{_END}"
+_PARTIES = f"{VIA}{_SAME}\n{_CALLER}{_CALLED}\nCall-ID: [call_id]\n"
+_CANCEL = f"CANCEL {_ADDRESS}\n{_PARTIES}CSeq: 1 CANCEL\n{END_OF_HEADERS}"
+_ACK_REFUSAL = (
+    f"ACK {_ADDRESS}\n{VIA}{_SAME}\n{_CALLER}[last_To:]\nCall-ID: [call_id]\nCSeq: 1 ACK\n{END_OF_HEADERS}"
+)
 _BYE_ANSWER = (
     "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n"
 )
 
 
-def caller(
-    *,
-    headers: Mapping[str, str],
-    hang_up_after: float | None,
-    cancel_after: float | None,
-    keys: str,
-    keys_after: float,
-    speak: bool,
-    offer: bool = True,
-) -> str:
+def caller(*, headers: Mapping[str, str], cancel_after: float | None, media: Media, offer: bool = True) -> str:
     """A call to [field0] with the From header [field1].
 
-    `hang_up_after`: seconds after the answer; None waits for the other side's BYE. `cancel_after`: seconds after
-    the INVITE; None waits for a final answer. `offer` False sends no session description.
+    `media.talk`: seconds from the answer until it hangs up; None waits for the other side's BYE. `cancel_after`:
+    seconds after the INVITE; None waits for a final answer. `offer` False sends no session description.
     """
-    port = _media_port(speak, keys) if offer else ""
-    active, spent = _keys_and_speech(speak, keys, keys_after)
-    talk = FOR_EVER if hang_up_after is None else hang_up_after - spent
+    active, spent = media.after_answer(lambda body, number: _in_dialog("INFO", number + 2, body))
+    talk = FOR_EVER if media.talk is None else media.talk - spent
     main_line = (
-        _send(_invite(headers, port), retrans="500", next=str(START))
-        + "".join(_recv(response=str(code), optional="global", advance_state="false") for code in PROVISIONAL)
-        + _recv(response="200", optional="global", next=str(ACCEPTED))
-        + "".join(_recv(response=str(code), optional="global", next=str(REFUSED)) for code in REFUSALS)
-        + _recv(request="BYE", optional="global", next=str(BYE))
-        + _BARRIER
-        + _label(ACCEPTED)
-        + _send(_in_dialog("ACK", 1))
+        send(_invite(headers, media.sdp() if offer else ""), retrans="500", next=str(START))
+        + "".join(recv(response=str(code), optional="global", advance_state="false") for code in PROVISIONAL)
+        + recv(response="200", optional="global", next=str(ACCEPTED))
+        + "".join(recv(response=str(code), optional="global", next=str(REFUSED)) for code in REFUSALS)
+        + recv(request="BYE", optional="global", next=str(BYE))
+        + BARRIER
+        + label(ACCEPTED)
+        + send(_in_dialog("ACK", 1))
         + active
-        + _pause(talk)
-        + _send(_in_dialog("BYE", 2), start_txn="bye")
-        + _recv(response="200", response_txn="bye")
-        + _jump(END)
-        + _label(REFUSED)
-        + _send(_ACK_REFUSAL, next=str(END))
-        + _label(BYE)
-        + _send(_BYE_ANSWER, next=str(END))
-        + _label(START)
-        + _pause(FOR_EVER if cancel_after is None else cancel_after)
+        + pause(talk)
+        + send(_in_dialog("BYE", 2 + media.infos), start_txn="bye")
+        + recv(response="200", response_txn="bye")
+        + jump(END)
+        + label(REFUSED)
+        + send(_ACK_REFUSAL, next=str(END))
+        + label(BYE)
+        + send(_BYE_ANSWER, next=str(END))
+        + label(START)
+        + pause(FOR_EVER if cancel_after is None else cancel_after)
     )
-    return _document("caller", main_line + _giving_up() + _label(END) + _pause(0))
+    return document("caller", main_line + _giving_up() + label(END) + pause(0))
 
 
-def _invite(headers: Mapping[str, str], port: str) -> str:
+def _invite(headers: Mapping[str, str], sdp: str) -> str:
     more = "".join(f"{name}: {value}\n" for name, value in headers.items())
-    body = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{sdp(port)}" if port else "Content-Length: 0\n"
+    body = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{sdp}" if sdp else "Content-Length: 0\n"
     return (
-        f"INVITE {_ADDRESS}\n{_PARTIES}CSeq: 1 INVITE\n{_CONTACT}Max-Forwards: 70\n"
+        f"INVITE {_ADDRESS}\n{_PARTIES}CSeq: 1 INVITE\n{CONTACT}Max-Forwards: 70\n"
         f"Allow: INVITE, ACK, CANCEL, BYE\n{more}{body}"
     )
 
@@ -295,17 +322,17 @@ def _invite(headers: Mapping[str, str], port: str) -> str:
 def _giving_up() -> str:
     """CANCEL, and the INVITE's 200 that may cross it. SIPp tells 200s apart by the requests that stand before."""
     return (
-        _send(_CANCEL, next=str(GIVEN_UP))
+        send(_CANCEL, next=str(GIVEN_UP))
         + _CROSSING
-        + _BARRIER
-        + _label(GIVEN_UP)
-        + _pause(FOR_EVER)
-        + _recv(response="200", optional="global", advance_state="false")  # the CANCEL's
-        + _BARRIER
-        + _label(CROSSED)
-        + _send(_in_dialog("ACK", 1))
-        + _send(_in_dialog("BYE", 2), start_txn="late_bye")
-        + _recv(response="200", response_txn="late_bye")
+        + BARRIER
+        + label(GIVEN_UP)
+        + pause(FOR_EVER)
+        + recv(response="200", optional="global", advance_state="false")  # the CANCEL's
+        + BARRIER
+        + label(CROSSED)
+        + send(_in_dialog("ACK", 1))
+        + send(_in_dialog("BYE", 2), start_txn="late_bye")
+        + recv(response="200", response_txn="late_bye")
     )
 
 
@@ -318,8 +345,9 @@ _CROSSING = f"""\
 """
 
 
-def _in_dialog(method: str, cseq: int) -> str:
+def _in_dialog(method: str, cseq: int, body: str = "") -> str:
+    rest = f"Max-Forwards: 70\n{body}" if body else END_OF_HEADERS
     return (
-        f"{method} {_ADDRESS}\n{_VIA}[branch]\n{_CALLER}{_CALLED}[peer_tag_param]\n"
-        f"Call-ID: [call_id]\nCSeq: {cseq} {method}\n{_END}"
+        f"{method} {_ADDRESS}\n{VIA}[branch]\n{_CALLER}{_CALLED}[peer_tag_param]\n"
+        f"Call-ID: [call_id]\nCSeq: {cseq} {method}\n{rest}"
     )

@@ -9,21 +9,22 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import yaml
 
 from sandbox.asterisk import CHECKOUT
-from sandbox.behaviours import BUSY, Answer, Behaviour, RingOut
+from sandbox.behaviours import BUSY, VOICEMAIL, Answer, Behaviour, RingOut
 from sandbox.errors import SandboxError
 from sandbox.stack import Stack
 
 STATE = CHECKOUT / ".sandbox" / "run.json"
 """Where `make call` finds the one that serves."""
 MANNERS: tuple[tuple[str, Behaviour], ...] = (
-    ("answers after 2 s", Answer(ring=2.0, speak=True)),
+    ("answers after 2 s and presses 1", Answer(ring=2.0, keys="1", keys_after=1.0, speak=True)),
     ("is busy", BUSY),
+    ("lets the mailbox pick up after 5 s", replace(VOICEMAIL, ring=5.0)),
     ("never picks up", RingOut()),
 )
 """What the salespeople's mobiles do, in the order of campaigns.yaml."""
@@ -67,8 +68,8 @@ def _introduce(stack: Stack, manners: list[tuple[str, str, str, Behaviour]]) -> 
     for name, mobile, words, _ in manners:
         print(f"  {name} ({mobile}) {words}")
     numbers = [
-        (number, campaign["name"])
-        for campaign in yaml.safe_load(stack.config.read_text(encoding="utf-8"))["campaigns"].values()
+        (number, campaign.get("name", key))
+        for key, campaign in yaml.safe_load(stack.config.read_text(encoding="utf-8"))["campaigns"].items()
         for number in campaign["numbers"]
     ]
     print("Place a call from another terminal:")

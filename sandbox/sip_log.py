@@ -133,33 +133,49 @@ class MessageLog:
         self.path = path
         self._offset = 0
         self._messages: dict[str, list[Message]] = {}
+        self._dialogs: dict[str, Dialog] = {}
 
     def dialogs(self) -> tuple[Dialog, ...]:
         """Every Call-ID with an INVITE in it so far, in the order of their first message."""
-        self._read_on()
-        return tuple(
-            Dialog(call_id, tuple(messages))
-            for call_id, messages in self._messages.items()
-            if any(m.code is None and m.method == "INVITE" for m in messages)
-        )
+        self._gather()
+        return tuple(self._dialogs.values())
+
+    def dialog(self, call_id: str) -> Dialog | None:
+        """That one, as it stands now."""
+        self._gather()
+        return self._dialogs.get(call_id)
 
     def forget(self) -> None:
         """Drops what was read so far."""
-        self._read_on()
+        self._gather()
         self._messages.clear()
+        self._dialogs.clear()
 
-    def _read_on(self) -> None:
+    def read_on(self) -> Iterator[Message]:
+        """The whole messages that were added since the last time. For a reader that keeps them itself."""
         try:
+            if self.path.stat().st_size <= self._offset:
+                return
             with self.path.open("rb") as file:
                 file.seek(self._offset)
                 text = file.read()
         except FileNotFoundError:
             return
-        used = 0
-        for message, used_now in _messages(text):
-            self._messages.setdefault(message.header("Call-ID"), []).append(message)
-            used = used_now
-        self._offset += used
+        begin = self._offset
+        for message, used in _messages(text):
+            self._offset = begin + used
+            yield message
+
+    def _gather(self) -> None:
+        changed: dict[str, None] = {}
+        for message in self.read_on():
+            call_id = message.header("Call-ID")
+            self._messages.setdefault(call_id, []).append(message)
+            changed[call_id] = None
+        for call_id in changed:
+            messages = self._messages[call_id]
+            if any(m.code is None and m.method == "INVITE" for m in messages):
+                self._dialogs[call_id] = Dialog(call_id, tuple(messages))
 
 
 def _messages(text: bytes) -> Iterator[tuple[Message, int]]:

@@ -15,7 +15,7 @@ import yaml
 
 from sandbox import folders, processes
 from sandbox.asterisk import CHECKOUT, Asterisk
-from sandbox.behaviours import Behaviour
+from sandbox.behaviours import Play
 from sandbox.errors import SandboxError
 from sandbox.phones import Caller, Carrier, Placed
 from sandbox.router_process import RouterProcess
@@ -128,7 +128,7 @@ class Stack:
 
     # --- acting and asking --------------------------------------------------------------------------------
 
-    def play(self, mobiles: Mapping[str, Behaviour]) -> None:
+    def play(self, mobiles: Mapping[str, Play]) -> None:
         """Says what each mobile does; see Carrier.play."""
         self.carrier.play(mobiles)
 

@@ -30,7 +30,9 @@ def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_demo_sees_every_step() -> None:
     demo = run("sandbox.demo")
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    assert demo.stdout.count("✓") >= 20
+    assert demo.stdout.count("✓") >= 29
+    assert "she presses 1, and only then" in demo.stdout
+    assert "alice not_accepted" in demo.stdout
     assert "✗" not in demo.stdout + demo.stderr
     assert "spring-flyer" in demo.stdout.split("callbacks list")[1]
 

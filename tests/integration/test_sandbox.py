@@ -27,20 +27,11 @@ PLAIN = f"""\
 [callrouter]
 exten => {DID},1,Dial(PJSIP/{MOBILE}@trunk,{RING_TIME},${{OPTIONS}})
  same => n,Hangup(${{HANGUPCAUSE}})
-exten => +33184801002,1,Dial(PJSIP/{MOBILE}@trunk,10,U(keys))
 exten => +33184801003,1,Dial(PJSIP/{MOBILE}@backup,10)
 exten => +33184801004,1,Playback(demo-congrats)
  same => n,Hangup()
 exten => +33184801005,1,Set(GLOBAL(DISPLAYED)=${{CALLERID(name)}}|${{PJSIP_HEADER(read,X-Did)}})
  same => n,Hangup(17)
-exten => +33184801006,1,Answer()
- same => n,Read(CALLER_KEYS,,2,,,3)
- same => n,Set(GLOBAL(PRESSED)=${{CALLER_KEYS}})
- same => n,Hangup()
-[keys]
-exten => s,1,Read(KEYS,,4,,,3)
- same => n,Set(GLOBAL(PRESSED)=${{KEYS}})
- same => n,Return()
 """
 
 
@@ -173,24 +164,7 @@ def test_a_caller_that_vanishes_sends_nothing_more(asterisk: Asterisk, carrier: 
     asterisk.cli("channel request hangup all")
 
 
-# --- Keys and speech --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("keys", ["1123", "0*9A"])
-@pytest.mark.parametrize("speak", [False, True])
-def test_a_mobile_presses_keys(
-    keys: str, speak: bool, asterisk: Asterisk, carrier: Carrier, caller: Caller
-) -> None:
-    asterisk.cli("dialplan set global PRESSED none")
-    carrier.play({MOBILE: Answer(ring=0.1, keys=keys, speak=speak)})
-    caller.place("+33184801002", hang_up_after=1.5).wait(10)
-    assert globals_of(asterisk)["PRESSED"] == keys
-
-
-def test_a_caller_presses_keys(asterisk: Asterisk, caller: Caller) -> None:
-    asterisk.cli("dialplan set global PRESSED none")
-    caller.place("+33184801006", keys="42").wait(10)
-    assert globals_of(asterisk)["PRESSED"] == "42"
+# --- Speech ------------------------------------------------------------------------------------------------
 
 
 def test_both_sides_speak_and_are_heard(asterisk: Asterisk, carrier: Carrier, caller: Caller) -> None:
