@@ -3,12 +3,18 @@ overwritten.
 
 Only the daemon's connection checkpoints: before SQLite 3.51.3 two connections that do so at once can damage
 the file (its WAL-reset bug; mended in 3.50.7 and 3.44.6 too).
+
+A file that this process has a connection to is never opened beside SQLite: closing any descriptor of a file gives
+up every lock that the process holds on it (POSIX; "How To Corrupt An SQLite Database File", section 2.2). The next
+program to close the database would take itself for the last, and remove the log that is being written.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -34,13 +40,14 @@ def open_database(
     is in seconds. Raises StoreError: missing folder, a folder, not a database, another program's,
     truncated, newer, no permission, read-only, locked, full.
     """
-    faults.look(path, write=True)
-    if not create and not os.path.exists(path):
-        raise faults.missing(path)
     try:
-        if create:
-            _make(path)
-        connection = _connect(path, "rw", busy)
+        with _OPENING:
+            faults.look(path, write=True, inside=not _is_open(path))
+            if not os.path.exists(path):
+                if not create:
+                    raise faults.missing(path)
+                _make(path)
+            connection = _connect(path, "rw", busy)
         try:
             _bring_up_to_date(connection, path, migrate=migrate)
             _prepare(connection, path, checkpoints=checkpoints)
@@ -59,8 +66,9 @@ def reader(path: str) -> sqlite3.Connection:
     A database that lies where nothing can be written beside it (a read-only medium) is read as it stands,
     as long as no log of unfinished work lies with it.
     """
-    faults.look(path, write=False)
     try:
+        with _OPENING:
+            faults.look(path, write=False, inside=not _is_open(path))
         try:
             return _read_only(path, "mode=ro")
         except sqlite3.OperationalError:
@@ -110,11 +118,44 @@ def _during(path: str, connection: sqlite3.Connection) -> Iterator[sqlite3.Conne
         connection.close()
 
 
+class _Connection(sqlite3.Connection):
+    """One that is counted as long as it is open."""
+
+    _file: tuple[int, int] | None = None
+
+    def hold(self, path: str) -> None:
+        status = os.stat(path)
+        self._file = (status.st_dev, status.st_ino)
+        _OPEN[self._file] += 1
+
+    def close(self) -> None:
+        super().close()
+        if self._file is not None:
+            _OPEN[self._file] -= 1
+            self._file = None
+
+
+_OPENING: Final = threading.RLock()
+"""Held while a file is looked into, and while a connection to one is made."""
+_OPEN: Final[Counter[tuple[int, int]]] = Counter()
+"""Files by device and inode -> this process's connections to them."""
+
+
+def _is_open(path: str) -> bool:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return _OPEN[status.st_dev, status.st_ino] > 0
+
+
 def _connect(path: str, query: str, busy: float) -> sqlite3.Connection:
     """Autocommit, rows by name; never makes a file."""
     mode = query if "=" in query else f"mode={query}"
     uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?{mode}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy)
+    with _OPENING:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy, factory=_Connection)
+        connection.hold(path)
     connection.row_factory = sqlite3.Row
     return connection
 

@@ -15,9 +15,10 @@ _HEADER: Final = 100
 """Bytes of SQLite's file header (sqlite.org/fileformat.html, section 1.3)."""
 
 
-def look(path: str, *, write: bool) -> None:
-    """Raise StoreError for what can be seen without opening it. A missing file is fine to write, not to
-    read.
+def look(path: str, *, write: bool, inside: bool) -> None:
+    """Raise StoreError for what can be seen without SQLite. A missing file is fine to write, not to read.
+
+    `inside` must be False while this process has a connection to the file: it is opened and closed again.
     """
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
@@ -46,7 +47,8 @@ def look(path: str, *, write: bool) -> None:
         raise _forbidden(path, path, "write")
     if write and not os.access(folder, os.W_OK | os.X_OK):
         raise _forbidden(path, folder, "write the log beside it in")
-    _look_inside(path, status.st_size)
+    if inside:
+        _look_inside(path, status.st_size)
 
 
 def _look_inside(path: str, size: int) -> None:

@@ -18,6 +18,7 @@ from router.errors import StoreError
 from router.store.database import immediate, open_database, reader, reading, writing
 from router.store.pseudonym import load_key, pseudonym
 from router.store.reveals import os_user
+from router.store.rows import Rows
 from router.store.schema import VERSIONS
 from tests.store_rows import descriptors, missed, nobody_writes, write
 
@@ -202,6 +203,29 @@ def test_what_fails_within_a_transaction_is_rolled_back(tmp_path: Path) -> None:
         with pytest.raises(ZeroDivisionError):
             fail(connection)
         assert connection.execute("SELECT * FROM configs").fetchall() == []
+
+
+def count_elsewhere(path: Path) -> str:
+    """The calls as another program sees them; its end is that of a connection to the database."""
+    program = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*c.execute('SELECT count(*) FROM calls'))"
+    )
+    command = [sys.executable, "-c", f"{program}; c.close()", str(path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_reading_beside_the_writer_gives_up_none_of_its_locks(tmp_path: Path) -> None:
+    """Else the next program to close the database takes itself for the last, and removes the writer's log."""
+    path = tmp_path / "callrouter.db"
+    with closing(open_database(str(path), checkpoints=True)) as writer:
+        rows = Rows(writer, load_key(str(path)))
+        for name in ("1", "2", "3"):
+            with immediate(writer):
+                rows.apply(missed(name))
+            with reading(str(path)) as connection:
+                assert connection.execute("SELECT count(*) FROM calls").fetchone()[0] == int(name)
+            assert count_elsewhere(path) == f"({name},)"
+            assert Path(f"{path}-wal").exists()
 
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
