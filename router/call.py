@@ -114,7 +114,8 @@ def _leg_down(call: Call, event: LegDown) -> Step:
     if call.phase is Phase.TALKING:
         return end(call, event.at, Outcome.ANSWERED, HangupBy.SALESPERSON, event.cause)
     if call.phase is Phase.CONNECTING:
-        return then((Disconnect(),), hunt.resume(call, event.at))
+        # The caller may have been answered for this leg, and is to hear that somebody rings again.
+        return then((Disconnect(), RingBack()), hunt.resume(replace(call, caller_up=True), event.at))
     return then(stop, hunt.after_leg(call, event.at, ended))
 
 

@@ -7,25 +7,34 @@ requests are handed to the link, rows to the writer.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from router import recovery, routing
 from router.ari import wire
 from router.ari.client import Client
 from router.call import begin, step
 from router.dialplan import HANDOVER
-from router.events import CallerLeft, Command, Event, Found, LegDown, LegRinging, LegUp
-from router.execute import Executor, Live
+from router.events import CallerLeft, Command, Engaged, Event, Found, Key, LegDown, LegRinging, LegUp
+from router.execute import CALLER, Executor, Live
 from router.ids import bridge_id, call_of_leg, new_call_id
 from router.inbound import read_inbound
 from router.log import fact
-from router.model import AttemptRecord, CallRecord, Config, Decision
-from router.state import Call, Phase
+from router.menu import Menu
+from router.model import AttemptRecord, CallRecord, Config, Decision, Inbound
+from router.own_line import OwnLine
+from router.playback import Player
+from router.standing import Standing
+from router.state import Call, Leg, Phase
 from router.store.writer import Writer
+from router.trunks import Trunks
+
+if TYPE_CHECKING:
+    from router.sounds import Sounds
 
 log: Final = logging.getLogger("router.engine")
 
@@ -45,6 +54,9 @@ class Engine:
         client: Client,
         writer: Writer,
         *,
+        sounds: Sounds,
+        standing: Standing,
+        trunks: Trunks,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -52,7 +64,14 @@ class Engine:
         self._client = client
         self._clock = clock
         self._wall = wall
-        self._executor = Executor(client, writer, self._take, clock)
+        self._loop = asyncio.get_running_loop()
+        self._standing = standing
+        self._trunks = trunks
+        self._player = Player(client, sounds)
+        self._executor = Executor(
+            client, writer, self._take, clock, wall, player=self._player, standing=standing, trunks=trunks
+        )
+        self._own_line = OwnLine(client, writer, self._player, standing, clock, wall)
         self._calls: dict[str, Live] = {}
         """Calls that are not settled, by call id."""
         self._callers: dict[str, Live] = {}
@@ -74,6 +93,11 @@ class Engine:
         """How many calls have not ended."""
         return sum(live.call.phase is not Phase.ENDED for live in self._calls.values())
 
+    @property
+    def menus(self) -> tuple[Menu, ...]:
+        """Every salesperson who is on the own line."""
+        return self._own_line.menus
+
     # --- Events in ----------------------------------------------------------------------------------------
 
     def on_event(self, event: object) -> None:
@@ -84,7 +108,7 @@ class Engine:
 
     def _on_stasis_start(self, event: wire.StasisStart) -> None:
         channel = event.channel
-        if channel.id in self._callers:
+        if channel.id in self._callers or channel.id in self._own_line:
             return
         owner = call_of_leg(channel.id)
         if owner is not None:
@@ -125,12 +149,46 @@ class Engine:
         if live is not None:
             self._take(live, CallerLeft(self._clock(), _cause(event)))
             return
+        self._own_line.gone(channel)
         owner = call_of_leg(channel)
         live = self._calls.get(owner) if owner else None
         if live is None:
             return
         dialstatus = self._dialstatus.pop(channel, "")
         self._take(live, LegDown(self._clock(), channel, dialstatus, _cause(event), _sip_status(event)))
+
+    def _on_key(self, event: wire.ChannelDtmfReceived) -> None:
+        found = self._owner(event.channel.id)
+        if found is None:
+            self._own_line.key(event.channel.id, event.digit)
+        else:
+            live, leg = found
+            self._take(live, Key(self._clock(), leg, event.digit))
+
+    def _on_played(self, event: wire.PlaybackFinished) -> None:
+        channel = event.target.removeprefix("channel:")
+        if not self._player.over(channel, event.playback):
+            return
+        found = self._owner(channel)
+        if found is None:
+            self._own_line.played(channel)
+        else:
+            live, leg = found
+            self._executor.played(live, leg, failed=event.state != "done")
+
+    def _on_recorded(self, event: wire.RecordingFinished) -> None:
+        live = self._callers.get(event.target.removeprefix("channel:"))
+        if live is not None:
+            self._executor.recorded(live, event)
+
+    def _owner(self, channel: str) -> tuple[Live, str] | None:
+        """The call that a channel belongs to, and which leg it is: empty for the caller."""
+        live = self._callers.get(channel)
+        if live is not None:
+            return live, CALLER
+        owner = call_of_leg(channel)
+        live = self._calls.get(owner) if owner else None
+        return (live, channel) if live is not None else None
 
     # --- Calls --------------------------------------------------------------------------------------------
 
@@ -144,9 +202,13 @@ class Engine:
         at, wall = self._clock(), self._wall()
         epoch = row.started_at if row else wall
         try:
-            decision = self._decide(channel, args, wall)
+            inbound = read_inbound(args, channel.caller_number, channel.caller_name)
+            decision = self._decide(inbound, wall)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, this caller is not left in silence
             self._hand_over(channel.id, error)
+            return
+        if decision.staff is not None:
+            self._own_line.arrive(self.config, channel.id, decision, decision.staff)
             return
         call = Call(
             id=row.id if row else new_call_id(wall),
@@ -162,9 +224,12 @@ class Engine:
         log.info(fact(call=call.id, campaign=decision.campaign, event="arrived", source=decision.did.source))
         self._commit(live, *begin(call, at, first_seq=seq))
 
-    def _decide(self, channel: wire.Channel, args: tuple[str, ...], wall: float) -> Decision:
-        inbound = read_inbound(args, channel.caller_number, channel.caller_name)
-        return routing.decide(self.config, inbound, datetime.fromtimestamp(wall, UTC))
+    def _decide(self, inbound: Inbound, wall: float) -> Decision:
+        situation = self._standing.situation(wall, self._trunks.down(self._clock()))
+        decision = routing.decide(self.config, inbound, datetime.fromtimestamp(wall, UTC), situation)
+        self._standing.arrived(decision.caller, wall)
+        self._standing.decided(decision, wall)
+        return decision
 
     def _hand_over(self, channel: str, error: Exception) -> None:
         """Let the fallback take a caller for whom we cannot decide. The error's text may hold his number."""
@@ -177,15 +242,51 @@ class Engine:
         self._commit(live, *step(live.call, event))
 
     def _commit(self, live: Live, call: Call, commands: tuple[Command, ...]) -> None:
-        before = live.call.phase
+        before = live.call
         live.call = call
         live.stepped_at = self._clock()
         for command in commands:
             self._executor.run(live, command)
-        if call.phase is not before and call.phase is not Phase.CONNECTING:
+        if call.legs is not before.legs:
+            self._account(live, before)
+        if call.phase is not before.phase and call.phase is not Phase.CONNECTING:
             self._tell(call)
         if call.settled:
             self._forget(live)
+
+    def _account(self, live: Live, before: Call) -> None:
+        """Keep count of who is rung and who talks, and of what the trunks carry."""
+        known = {leg.id: leg for leg in before.legs}
+        for leg in live.call.legs:
+            old = known.get(leg.id)
+            if leg is old:
+                continue
+            if _rang(leg) and (old is None or not _rang(old)):
+                self._trunks.heard(leg.route.trunk, None, True, self._clock(), rang=True)
+            if leg.accepted_at is not None and (old is None or old.accepted_at is None):
+                self._engage(live, leg)
+            if not leg.live and (old is None or old.live):
+                self._leg_ended(live, leg)
+            if leg.gone and (old is None or not old.gone):
+                self._executor.release(live, leg.id)
+
+    def _engage(self, live: Live, leg: Leg) -> None:
+        """Somebody has taken a call: at as many as may be at once, no other call rings that person on."""
+        person = leg.target.salesperson
+        self._standing.took(live.call.id, person)
+        if not 0 < leg.target.max_calls <= self._standing.engaged(person):
+            return
+        for other in self._calls.values():
+            for rung in other.call.live_legs:
+                if other is not live and rung.target.salesperson == person and rung.answered_at is None:
+                    self._loop.call_soon(self._take, other, Engaged(self._clock(), rung.id))
+
+    def _leg_ended(self, live: Live, leg: Leg) -> None:
+        if leg.accepted_at is not None:
+            talked = live.call.answered_at is not None
+            self._standing.left(live.call.id, leg.target.salesperson, self._wall(), talked=talked)
+        if not _rang(leg):
+            self._trunks.heard(leg.route.trunk, leg.sip_status, True, self._clock())
 
     def _tell(self, call: Call) -> None:
         outcome = call.outcome.value if call.outcome else None
@@ -195,6 +296,7 @@ class Engine:
         self._calls.pop(live.call.id, None)
         self._callers.pop(live.call.channel, None)
         self._settled.add(live.call.channel)
+        self._player.forget(live.call.channel)
         for leg in live.call.legs:
             self._dialstatus.pop(leg.id, None)
 
@@ -214,6 +316,7 @@ class Engine:
         for live in list(self._calls.values()):
             if not audit or asked_at - live.stepped_at > SETTLING:
                 self._take(live, self._found(live.call, asked_at, channels, bridges))
+        self._settled |= self._own_line.found(asked_at, channels)
         for row in recovered.waiting:
             channel = channels[row.channel]
             self._arrive(channel, channel.app_args, row, recovery.next_seq(row.id, channels))
@@ -225,7 +328,7 @@ class Engine:
             self._client.destroy_bridge(bridge)
         for channel in channels.values():
             # Whoever has left while we asked still stands in the list.
-            if channel.id not in self._callers and channel.id not in self._settled and self._is_caller(channel):
+            if self._is_caller(channel) and not self._is_known(channel.id):
                 self._arrive(channel, channel.app_args)
 
     def _recover(self, rows: LiveRows, channels: dict[str, wire.Channel]) -> recovery.Recovered:
@@ -238,11 +341,16 @@ class Engine:
         for call in found.adopted:
             live = Live(call, self.config)
             self._calls[call.id] = self._callers[call.channel] = live
+            if call.winner is not None:
+                self._standing.took(call.id, call.winner.target.salesperson)
             log.info(fact(call=call.id, campaign=call.decision.campaign, event="adopted"))
         for record, attempts in found.lost:
             log.warning(fact(call=record.id, campaign=record.campaign, event="lost"))
             self._executor.save_end(self.config, record, attempts)
         return found
+
+    def _is_known(self, channel: str) -> bool:
+        return channel in self._callers or channel in self._settled or channel in self._own_line
 
     def _is_caller(self, channel: wire.Channel) -> bool:
         return channel.app == self.config.ari.app and channel.app_args[:1] == ("in",)
@@ -266,7 +374,14 @@ class Engine:
         wire.Dial: _on_dial,
         wire.StasisEnd: _on_gone,
         wire.ChannelDestroyed: _on_gone,
+        wire.ChannelDtmfReceived: _on_key,
+        wire.PlaybackFinished: _on_played,
+        wire.RecordingFinished: _on_recorded,
     }
+
+
+def _rang(leg: Leg) -> bool:
+    return leg.ringing_at is not None or leg.answered_at is not None
 
 
 def _cause(event: wire.StasisEnd | wire.ChannelDestroyed) -> int:

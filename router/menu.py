@@ -165,7 +165,8 @@ def _pin_key(menu: Menu, digit: str) -> Step:
     if digit == "*":
         return _listen(replace(menu, typed=""))
     if digit == "#":
-        return _pin_typed(menu, right=_checked(menu) is True) if menu.typed else _listen(menu)
+        # Behind a PIN that was long enough without it, it must not cut off what is said of that.
+        return _pin_typed(menu, right=_checked(menu) is True) if menu.typed else (menu, ())
     if not digit.isdecimal():
         return menu, ()
     menu = replace(menu, typed=menu.typed + digit)

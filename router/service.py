@@ -7,8 +7,11 @@ and the next start takes it over. New calls meanwhile fall through to the AGI sc
 from __future__ import annotations
 
 import asyncio
+import gc
+import itertools
 import logging
 import os
+import random
 import signal
 import time
 from collections.abc import Coroutine
@@ -22,12 +25,19 @@ from router.config import load
 from router.config.compiled import write as write_routes
 from router.engine import Engine, LiveRows
 from router.errors import ConfigError, RouterError
+from router.known import HORIZON, History
+from router.live import Document, LiveServer, snapshot, socket_path
 from router.log import fact
 from router.model import Config
+from router.sounds import Sounds
+from router.standing import Standing
 from router.store.database import reading
 from router.store.fallback_import import import_fallback
+from router.store.history import history, owed
+from router.store.pauses import pauses
 from router.store.queries import live_calls
 from router.store.writer import Writer
+from router.trunks import Trunks, watch
 
 log: Final = logging.getLogger("router.service")
 
@@ -35,6 +45,9 @@ log: Final = logging.getLogger("router.service")
 AUDIT: Final = 60.0
 #: Seconds between two looks at what the second and third line left for the database.
 FALLBACK: Final = 10.0
+#: Seconds between two looks at what the command line has written of pauses; every so many looks, of callbacks too.
+FOLLOW: Final = 1.0
+OWED_TURNS: Final = 10
 #: Seconds between two looks at the file's date, with `--watch`.
 WATCH: Final = 1.0
 
@@ -51,7 +64,11 @@ class Service:
         self._link = Link(
             config.ari, config.ari_password, on_event=self._on_event, on_up=self._on_up, on_down=self._on_down
         )
-        self._engine = Engine(config, Client(self._link), self._writer)
+        self._sounds = Sounds(f"{config.database}.sounds")
+        self._standing = Standing(random.Random())  # noqa: S311 - whose turn it is, is no secret
+        self._trunks = Trunks(config)
+        self._live = LiveServer(socket_path(config.database), self._snapshot)
+        self._started_at = time.time()
         self._recovered = False
 
     async def serve(self) -> None:
@@ -60,14 +77,27 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        # Here, as it belongs to this loop.
+        self._engine = Engine(
+            self._config,
+            Client(self._link),
+            self._writer,
+            sounds=self._sounds,
+            standing=self._standing,
+            trunks=self._trunks,
+        )
         self._writer.start()
         await self._accept(self._config)
+        await self._live.start()
         jobs: list[Coroutine[Any, Any, None]] = [
             self._link.run(),
             self._stop_when_told(),
             self._reload_when_told(),
             self._audit(),
             self._gather_fallback(),
+            self._remember(),
+            self._follow(),
+            watch(lambda: self._config, self._trunks),
             self._watchdog(),
         ]
         if self._watch:
@@ -82,6 +112,7 @@ class Service:
             raise errors.exceptions[0] from None
         finally:
             systemd.notify("STOPPING=1")
+            await self._live.close()
             await self._link.close()
             await asyncio.to_thread(self._writer.close, 5.0)
             log.info(fact(event="stopped", calls=self._engine.active))
@@ -144,16 +175,23 @@ class Service:
             log.warning(fact(event="restart_needed", why="asterisk.ari or node changed; the rest is in force"))
             fresh = replace(fresh, ari=old.ari, node=old.node)
         self._config = self._engine.config = fresh
+        self._trunks.configure(fresh)
         await self._accept(fresh)
         log.info(fact(event="reloaded", config=fresh.version, campaigns=len(fresh.campaigns)))
 
     async def _accept(self, config: Config) -> None:
-        """Leave the configuration for the AGI script, and say in the database that it is in force."""
+        """Leave the configuration for the AGI script, say in the database that it is in force, and have what it
+        says spoken: a call that comes before that hears a beep."""
         try:
             await asyncio.to_thread(write_routes, config, f"{config.database}.routes")
         except OSError as error:
             log.error(fact(event="fallback_not_written", why=error.strerror, mend="the AGI script has old routes"))
         self._writer.config_accepted(config.version, time.time(), config.file)
+        self._speaking = asyncio.create_task(self._speak(config))
+
+    async def _speak(self, config: Config) -> None:
+        for remark in await asyncio.to_thread(self._sounds.prepare, config):
+            log.warning(fact(event="sound", why=remark))
 
     async def _watch_file(self) -> None:
         seen = _stamp(self._config.file)
@@ -163,6 +201,43 @@ class Service:
             if stamp is not None and stamp != seen:
                 seen = stamp
                 self._reload.set()
+
+    # --- What the database knows --------------------------------------------------------------------------
+
+    async def _remember(self) -> None:
+        """What earlier runs knew of callers and people; calls that come before it is there do without."""
+        try:
+            self._standing.load(await asyncio.to_thread(self._history))
+        except RouterError as error:
+            log.warning(fact(event="no_history", why=error))
+            return
+        # Hundreds of thousands of numbers that stay: the collector need not walk through them ever again.
+        gc.collect()
+        gc.freeze()
+
+    def _history(self) -> History:
+        # The writer makes the tables, or brings those of an earlier release up to date.
+        self._writer.flush(10.0)
+        now = time.time()
+        with reading(self._config.database) as connection:
+            return history(connection, now, now - HORIZON)
+
+    async def _follow(self) -> None:
+        """Take in what the command line has written: pauses at once, closed callbacks a little later."""
+        for turn in itertools.count():
+            await asyncio.sleep(FOLLOW)
+            try:
+                paused, owed = await asyncio.to_thread(self._asked, turn % OWED_TURNS == 0)
+            except RouterError as error:
+                log.debug(fact(event="not_followed", why=error))
+                continue
+            self._standing.set_pauses(paused)
+            if owed is not None:
+                self._standing.set_owed(owed)
+
+    def _asked(self, with_owed: bool) -> tuple[dict[str, float | None], set[tuple[str, str]] | None]:
+        with reading(self._config.database) as connection:
+            return pauses(connection, time.time()), owed(connection, time.time()) if with_owed else None
 
     # --- Regular work -------------------------------------------------------------------------------------
 
@@ -188,6 +263,18 @@ class Service:
             return
         if found.calls or found.bad:
             log.info(fact(event="fallback_read", calls=found.calls, bad=found.bad))
+
+    def _snapshot(self) -> Document:
+        """What `calls live` shows."""
+        return snapshot(
+            self._engine.calls,
+            at=time.monotonic(),
+            now=time.time(),
+            config=self._config.version,
+            since=self._started_at,
+            link_up=self._link.health().up,
+            menus=self._engine.menus,
+        )
 
     async def _watchdog(self) -> None:
         """Tell systemd that the loop turns: from the loop itself, so that a hung one falls silent."""

@@ -17,6 +17,7 @@ from sandbox import processes
 from sandbox.asterisk import CHECKOUT, Asterisk
 from sandbox.errors import SandboxError
 from sandbox.phones import Caller, Carrier
+from tests import rooms
 
 SETTLE = 10.0
 """Seconds in which channels, bridges, descriptors and threads must be back where they were."""
@@ -27,11 +28,6 @@ exten => s,1,Answer()
  same => n,Hangup()
 """
 """Makes Asterisk start the thread that it starts when first needed and keeps: no test shall seem to leave it."""
-PURE = (
-    "call", "callbacks", "dialplan", "events", "ids", "inbound", "model", "numbers", "outcome", "records",
-    "recovery", "routing", "schedule", "state",
-)  # fmt: skip
-"""The rooms of router/ without I/O: covered branch by branch."""
 ENOUGH = 100.0
 COVERAGE = pytest.StashKey[str]()
 
@@ -122,7 +118,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     measured.stop()
     table = io.StringIO()
-    files = [str(CHECKOUT / "router" / f"{room}.py") for room in PURE]
+    files = [str(file) for room in sorted(rooms.PURE) for file in rooms.files(room)]
     try:
         total = measured.report(include=files, show_missing=True, skip_covered=True, file=table)
     except coverage.exceptions.NoDataError:

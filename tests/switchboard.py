@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,8 +12,10 @@ from router.ari import wire
 from router.ari.client import Client
 from router.engine import Engine
 from router.ids import call_of_leg
-from router.model import AttemptRecord, CallbackWish, CallRecord, Config
+from router.model import AttemptRecord, CallbackWish, CallRecord, Config, Pause, Prompt, Sound, StaffCall
+from router.standing import Standing
 from router.store.writer import Writer
+from router.trunks import Trunks
 from tests.build import ALICE, BOB, CALLER, DID, make_campaign, make_config, make_salesperson
 
 CAROL = "+33698765432"
@@ -79,6 +82,8 @@ class FakeWriter:
         self.wrote: list[tuple[str, CallRecord]] = []
         self.attempts: Sequence[AttemptRecord] = ()
         self.wish: CallbackWish | None = None
+        self.staff: list[StaffCall] = []
+        self.pauses: list[Pause | tuple[str, float]] = []
 
     def call_opened(self, call: CallRecord) -> None:
         self.wrote.append(("opened", call))
@@ -93,6 +98,15 @@ class FakeWriter:
         self.wrote.append(("ended", call))
         self.attempts, self.wish = attempts, callback
 
+    def staff_call_ended(self, staff: StaffCall) -> None:
+        self.staff.append(staff)
+
+    def pause_set(self, pause: Pause) -> None:
+        self.pauses.append(pause)
+
+    def pause_cleared(self, salesperson: str, at: float) -> None:
+        self.pauses.append((salesperson, at))
+
     @property
     def stages(self) -> list[str]:
         return [stage for stage, _ in self.wrote]
@@ -102,6 +116,19 @@ class FakeWriter:
         """The row of the one call that ended."""
         (row,) = [call for stage, call in self.wrote if stage == "ended"]
         return row
+
+
+class FakeSounds:
+    """Every part by its own name; `missing` are those that nobody can hear."""
+
+    def __init__(self) -> None:
+        self.missing: set[Sound] = set()
+
+    def has(self, sound: Sound) -> bool:
+        return sound not in self.missing
+
+    def media(self, parts: Sequence[Prompt | Sound | str], language: str) -> tuple[str, ...]:
+        return tuple(f"{language}:{part.text or part.file if isinstance(part, Sound) else part}" for part in parts)
 
 
 def two_campaigns(**more: Any) -> Config:
@@ -123,13 +150,24 @@ class Switchboard:
     def __init__(self, config: Config | None = None) -> None:
         self.now = 1000.0
         """The steady clock; the wall clock goes with it."""
+        config = config or two_campaigns()
         self.client = FakeClient()
         self.writer = FakeWriter()
+        self.standing = Standing(random.Random(1))
+        self.trunks = Trunks(config)
+        sounds: Any = FakeSounds()
         client: Any = self.client
         writer: Any = self.writer
-        assert not set(dir(FakeWriter)) - set(dir(Writer)) - {"stages", "ended"}
+        assert not set(dir(FakeWriter)) - set(dir(Writer)) - {"stages", "ended", "staff", "pauses"}
         self.engine = Engine(
-            config or two_campaigns(), client, writer, clock=lambda: self.now, wall=lambda: self.now - 1000.0 + WALL
+            config,
+            client,
+            writer,
+            sounds=sounds,
+            standing=self.standing,
+            trunks=self.trunks,
+            clock=lambda: self.now,
+            wall=lambda: self.now - 1000.0 + WALL,
         )
 
     # --- Asterisk's side ----------------------------------------------------------------------------------
@@ -147,6 +185,15 @@ class Switchboard:
 
     def answers(self, leg: str) -> None:
         self.engine.on_event(wire.StasisStart(channel(leg), ("leg",)))
+
+    def presses(self, id: str, digit: str) -> None:
+        """A key on a leg, or the caller's."""
+        self.engine.on_event(wire.ChannelDtmfReceived(channel(id), digit, 120))
+
+    def heard(self, nth: int = -1, state: str = "done") -> None:
+        """What was played nth, by default last, is over."""
+        asked = self.client.all("play")[nth]
+        self.engine.on_event(wire.PlaybackFinished(asked.playback, f"channel:{asked.channel}", state))
 
     def ends(self, leg: str, *, cause: int = 16, sip: int | None = None) -> None:
         self.engine.on_event(wire.ChannelDestroyed(channel(leg), cause, sip))

@@ -135,6 +135,41 @@ class Client:
         """Every channel of this Asterisk, ours or not. Travels over HTTP."""
         return self._list("channels", wire.channels)
 
+    # --- Sounds -------------------------------------------------------------------------------------------
+
+    def play(self, channel: str, media: Sequence[str], *, playback: str, lane: str = "") -> asyncio.Future[None]:
+        """Let a channel hear `media` (ARI's media URIs), one after the other. It ends with a PlaybackFinished of
+        that name. AriGone, AriConflict."""
+        path = f"channels/{segment(channel)}/play/{segment(playback)}"
+        return self._requests.submit("POST", path, None, {"media": list(media)}, lane=lane or channel)
+
+    def stop_playback(self, playback: str, *, lane: str = "") -> asyncio.Future[None]:
+        """Cut off what is being heard: a channel hears to the end before it does anything else. AriGone when it is
+        over."""
+        return self._requests.submit("DELETE", f"playbacks/{segment(playback)}", lane=lane or playback)
+
+    def record(
+        self, channel: str, name: str, *, longest: float, silence: float, lane: str = ""
+    ) -> asyncio.Future[None]:
+        """Record the channel as WAV `name` until `#`, hang-up, `silence` seconds without a sound or
+        `longest` seconds. It ends with a RecordingFinished of that name. AriGone, AriConflict."""
+        body = {
+            "name": name,
+            "format": "wav",
+            "maxDurationSeconds": math.ceil(longest),
+            "maxSilenceSeconds": math.ceil(silence),
+            "ifExists": "overwrite",
+            "beep": False,
+            "terminateOn": "#",
+        }
+        path = f"channels/{segment(channel)}/record"
+        return self._requests.submit("POST", path, None, body, lane=lane or channel)
+
+    def delete_recording(self, name: str, *, lane: str = "") -> asyncio.Future[None]:
+        """Remove a finished recording. AriGone."""
+        path = f"recordings/stored/{segment(name)}"
+        return self._requests.submit("DELETE", path, lane=lane or f"recording {name}")
+
     # --- Bridges ------------------------------------------------------------------------------------------
 
     def create_bridge(self, bridge: str, *, lane: str = "") -> asyncio.Future[None]:

@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("router.ari")
 
 #: The events that the engine reads; Asterisk is asked to send no others.
-ENGINE_EVENTS: Final = ("StasisStart", "StasisEnd", "ChannelDestroyed", "Dial")
+ENGINE_EVENTS: Final = (
+    "StasisStart",
+    "StasisEnd",
+    "ChannelDestroyed",
+    "Dial",
+    "ChannelDtmfReceived",
+    "PlaybackFinished",
+    "RecordingFinished",
+    "RecordingFailed",
+)
 
 #: Events held back while the owner catches up, beyond which the connection is given up.
 HELD: Final = 100_000

@@ -150,6 +150,20 @@ class PlaybackFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingFinished:
+    """A recording is over, or could not be made (`failed`)."""
+
+    name: str
+    target: str
+    """`channel:<id>` or `bridge:<id>`."""
+    duration: int
+    """Whole seconds, silence at the end included."""
+    talking: int | None
+    """Whole seconds without the silence, where Asterisk says so."""
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
     """Another connection has taken the application's name: nothing more will come on this one."""
 
@@ -165,6 +179,7 @@ Event = (
     | ChannelDtmfReceived
     | Dial
     | PlaybackFinished
+    | RecordingFinished
     | ApplicationReplaced
 )
 
@@ -328,6 +343,18 @@ def _playback(raw: Raw) -> PlaybackFinished:
     )
 
 
+def _recording(raw: Raw) -> RecordingFinished:
+    recording = part(raw, "recording")
+    talking = recording.get("talking_duration")
+    return RecordingFinished(
+        read_text(recording.get("name")),
+        read_text(recording.get("target_uri")),
+        whole(recording.get("duration")),
+        None if talking is None else whole(talking),
+        raw.get("type") == "RecordingFailed",
+    )
+
+
 _READERS: Final[dict[str, Callable[[Raw], Event | Response]]] = {
     "RESTResponse": _response,
     "StasisStart": _stasis_start,
@@ -338,6 +365,8 @@ _READERS: Final[dict[str, Callable[[Raw], Event | Response]]] = {
     "ChannelDtmfReceived": _dtmf,
     "Dial": _dial,
     "PlaybackFinished": _playback,
+    "RecordingFinished": _recording,
+    "RecordingFailed": _recording,
     "ApplicationReplaced": lambda raw: ApplicationReplaced(read_text(raw.get("application"))),
 }
 

@@ -7,27 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.rooms import PURE, files
+
 ROOT = Path(__file__).parents[2]
 ROUTER = ROOT / "router"
 
-#: The rooms that decide. They import each other and nothing that touches the world.
-PURE = {
-    "call",
-    "callbacks",
-    "dialplan",
-    "errors",
-    "events",
-    "ids",
-    "inbound",
-    "model",
-    "numbers",
-    "outcome",
-    "records",
-    "recovery",
-    "routing",
-    "schedule",
-    "state",
-}
 #: What a pure room may take from outside: values and arithmetic. phonenumbers is a table of numbering plans.
 HARMLESS = {
     "__future__",
@@ -42,12 +26,15 @@ HARMLESS = {
     "heapq",
     "itertools",
     "json",
+    "hmac",
     "math",
     "operator",
     "phonenumbers",
+    "random",  # only as Random(seed): whoever calls a pure room brings the chance along
     "re",
     "secrets",
     "string",
+    "sys",
     "types",
     "typing",
     "unicodedata",
@@ -77,14 +64,23 @@ def sources(*folders: str) -> list[Path]:
 
 @pytest.mark.parametrize("room", sorted(PURE))
 def test_a_pure_room_imports_no_adapter(room: str) -> None:
-    files = [ROUTER / f"{room}.py"] if (ROUTER / f"{room}.py").exists() else sources(f"router/{room}")
-    assert files, f"router/{room}.py is named as pure, but is not there"
-    for file in files:
+    for file in files(room):
         names = imports(file)
         known = {child.stem for child in ROUTER.iterdir()}
         assert (rooms_of(names) & known) <= PURE, file
         foreign = {name.split(".")[0] for name in names} - HARMLESS - {"router"}
         assert not foreign, f"{file.name} imports {foreign}"
+
+
+def test_no_pure_room_makes_chance_of_its_own() -> None:
+    for room in PURE:
+        for file in files(room):
+            assert {name for name in imports(file) if name.split(".")[0] == "random"} <= {"random", "random.Random"}
+            calls = [
+                node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+            ]
+            drawn = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Random"]
+            assert all(call.args for call in drawn), f"{file.name} draws without a seed"
 
 
 @pytest.mark.parametrize("room", ["ari", "store", "config", "reports", "ami"])

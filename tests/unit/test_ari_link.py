@@ -15,7 +15,7 @@ import pytest
 from router.ari import link as link_module
 from router.ari import wire
 from router.ari.client import Client
-from router.ari.link import Link, Up
+from router.ari.link import ENGINE_EVENTS, Link, Up
 from router.ari.pace import Pace, Retries
 from router.errors import AriDisconnected, AriTimeout, RouterError
 from router.model import Ari, Secret
@@ -123,14 +123,7 @@ async def test_the_owner_is_told_once_the_filter_is_set(fake: FakeAsterisk) -> N
         kind, method, uri, body = fake.requests[-1]
         assert (kind, method, uri) == ("ws", "PUT", "applications/callrouter/eventFilter")
         allowed = [entry["type"] for entry in body["allowed"]]
-        assert allowed == [
-            "StasisStart",
-            "StasisEnd",
-            "ChannelDestroyed",
-            "Dial",
-            "RESTResponse",
-            "ApplicationReplaced",
-        ]
+        assert allowed == [*ENGINE_EVENTS, "RESTResponse", "ApplicationReplaced"]
 
 
 async def test_an_asterisk_without_filters_is_lived_with(fake: FakeAsterisk) -> None:

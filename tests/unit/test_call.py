@@ -19,6 +19,7 @@ from router.events import (
     LegRinging,
     LegUp,
     Originate,
+    RingBack,
     Save,
     Stage,
     StartTimer,
@@ -143,8 +144,9 @@ def test_a_call_is_settled_when_every_channel_is_gone() -> None:
 def test_a_phone_that_answers_and_drops_at_once_does_not_end_the_hunt() -> None:
     hunt = Driver(plan("alice", "bob"))
     hunt.take(LegUp(105.0, ONE), LegDown(105.05, ONE, cause=16))
-    assert hunt.last[-4:] == (
+    assert hunt.last[-5:] == (
         Disconnect(),
+        RingBack(),
         StartTimer(Timer.MAX_WAIT, 54.95),
         dialled(2, "bob"),
         StartTimer(Timer.RING, 20.0),

@@ -4,36 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
+from dataclasses import replace
 
 import pytest
 
 from router import errors
+from router.ari.wire import RecordingFinished
+from router.dress import dress
 from router.events import (
+    AnswerCaller,
     Connect,
     Connected,
     Event,
     Failed,
     Failure,
+    Farewell,
     HangUpCaller,
     HangUpLeg,
     Originate,
+    Record,
+    Recorded,
+    RingBack,
+    Said,
     Save,
+    Say,
     Stage,
     StartTimer,
     StopTimer,
     Timer,
     TimerFired,
+    Whisper,
 )
-from router.execute import NOWHERE, Executor, Live
-from router.model import Config, Outcome
-from router.state import Call
-from tests.build import DID, make_campaign, make_config, make_hours
-from tests.calls import CALL_ID, decision, leg_id, plan
-from tests.switchboard import FakeClient, FakeWriter, turn
+from router.execute import MOST_PLAYS, Executor, Live
+from router.model import Config, Outcome, Prompt, Route, Sound
+from router.playback import Player
+from router.standing import Standing
+from router.state import Call, Leg
+from router.trunks import Trunks
+from tests.build import DID, make_campaign, make_config, make_hours, make_trunk
+from tests.calls import CALL_ID, decision, gated, leg_id, target
+from tests.switchboard import FakeClient, FakeSounds, FakeWriter, turn
 
 LEG = leg_id(1)
-ORIGINATE = Originate(LEG, "PJSIP/+33612345678@trunk", "+33184801001", 25.0)
+ROUTE = Route("main", "PJSIP/+33612345678@trunk", "+33184801001")
+ORIGINATE = Originate(LEG, "alice", 1, ROUTE, 25.0)
 
 
 class Hands:
@@ -42,9 +58,23 @@ class Hands:
     def __init__(self, config: Config | None = None) -> None:
         self.client, self.writer = FakeClient(), FakeWriter()
         self.events: list[Event] = []
-        call = Call(CALL_ID, decision(plan("alice")), "1.1", 100.0, 1_700_000_000.0, "cafe", "node")
-        self.live = Live(call, config or make_config(campaigns=[make_campaign("flyer")]))
-        self.executor = Executor(self.client, self.writer, self.take, lambda: 7.0)  # type: ignore[arg-type]
+        call = Call(CALL_ID, decision(gated("alice")), "1.1", 100.0, 1_700_000_000.0, "cafe", "node")
+        config = config or make_config(campaigns=[make_campaign("flyer")])
+        self.live = Live(call, config)
+        self.standing = Standing(random.Random(1))
+        self.trunks = Trunks(config)
+        self.sounds = FakeSounds()
+        self.player = Player(self.client, self.sounds)  # type: ignore[arg-type]
+        self.executor = Executor(
+            self.client,  # type: ignore[arg-type]
+            self.writer,  # type: ignore[arg-type]
+            self.take,
+            lambda: 7.0,
+            lambda: 1_700_000_007.0,
+            player=self.player,
+            standing=self.standing,
+            trunks=self.trunks,
+        )
 
     def take(self, live: Live, event: Event) -> None:
         assert live is self.live
@@ -162,32 +192,185 @@ async def test_a_refusal_is_in_the_debug_log_without_a_number(
 async def test_a_leg_shows_our_number_and_nothing_of_the_callers(hands: Hands) -> None:
     hands.run(ORIGINATE)
     asked = hands.client.last("originate")
-    assert (asked.endpoint, asked.channel_id, asked.timeout) == (ORIGINATE.endpoint, LEG, 25.0)
+    assert (asked.endpoint, asked.channel_id, asked.timeout) == (ROUTE.endpoint, LEG, 25.0)
     assert (asked.caller_id, asked.originator, asked.app_args) == (DID, "1.1", "leg")
-    assert asked.variables["CONNECTEDLINE(name,i)"] == ""
-    assert asked.variables["CONNECTEDLINE(num,i)"] == DID
-    assert asked.variables["CONNECTEDLINE(pres,i)"] == "allowed"
-    assert asked.variables["REDIRECTING(from-num-valid,i)"] == "0", "no Diversion is handed on"
+    assert asked.variables == dress(ROUTE, make_trunk(), DID)
 
 
 async def test_an_anonymous_leg_is_one_of_our_numbers_withheld(hands: Hands) -> None:
-    hands.run(Originate(LEG, "PJSIP/1@trunk", "", 25.0))
+    hands.run(Originate(LEG, "alice", 1, Route("main", "PJSIP/1@trunk", "", "anonymous"), 25.0))
     asked = hands.client.last("originate")
     assert (asked.caller_id, asked.variables["CONNECTEDLINE(num,i)"]) == (DID, DID)
     assert asked.variables["CONNECTEDLINE(pres,i)"] == "prohib"
 
 
-async def test_without_a_number_of_ours_an_anonymous_leg_has_none_at_all() -> None:
-    hands = Hands(make_config(campaigns=[]))
-    hands.run(Originate(LEG, "PJSIP/1@trunk", "", 25.0))
-    variables = hands.client.last("originate").variables
-    assert (variables["CONNECTEDLINE(num,i)"], variables["CONNECTEDLINE(pres,i)"]) == ("", "prohib")
+# --- Who may be rung, and over what -----------------------------------------------------------------------
 
 
-async def test_a_leg_can_be_redirected_and_transferred_nowhere(hands: Hands) -> None:
+async def test_who_is_on_as_many_calls_as_may_be_is_not_rung(hands: Hands) -> None:
+    hands.standing.took("c-other", "alice")
     hands.run(ORIGINATE)
-    variables = hands.client.last("originate").variables
-    assert variables["FORWARD_CONTEXT"] == variables["TRANSFER_CONTEXT"] == NOWHERE
+    assert (hands.client.verbs, hands.events) == ([], []), "told when the commands beside it are under way"
+    await turn()
+    assert hands.events == [Failed(7.0, ORIGINATE, Failure.ENGAGED)]
+
+
+@pytest.mark.parametrize("most", [0, 2])
+async def test_who_may_be_on_more_calls_is_rung(hands: Hands, most: int) -> None:
+    hands.standing.took("c-other", "alice")
+    hands.run(Originate(LEG, "alice", most, ROUTE, 25.0))
+    assert hands.client.verbs == ["originate"]
+
+
+async def test_a_trunk_that_is_full_places_nothing_until_a_leg_is_over() -> None:
+    hands = Hands(make_config(campaigns=[make_campaign("flyer")], trunks=[make_trunk(max_calls=1)]))
+    second = Originate(leg_id(2), "bob", 1, ROUTE, 25.0)
+    hands.run(ORIGINATE, second)
+    await turn()
+    assert hands.events == [Failed(7.0, second, Failure.NOT_PLACED)]
+    hands.executor.release(hands.live, LEG)
+    hands.executor.release(hands.live, LEG)
+    hands.run(second)
+    assert hands.client.verbs == ["originate", "originate"]
+
+
+async def test_a_trunk_that_cannot_place_a_leg_is_tried_last_for_a_while(hands: Hands) -> None:
+    hands.run(ORIGINATE)
+    await hands.refuse("originate", errors.AriAllocation("500", 500))
+    assert hands.trunks.down(7.1) == {"main"}
+
+
+# --- What is heard ----------------------------------------------------------------------------------------
+
+
+def listening(hands: Hands) -> None:
+    """Alice's leg was answered and hears the whisper."""
+    leg = Leg(LEG, 1, target("alice"), ROUTE, 100.0, answered_at=105.0)
+    hands.live.call = replace(hands.live.call, legs=(leg,))
+    hands.run(Whisper(LEG))
+
+
+WHISPERED = ("fr:Flyer", "fr:new-caller", "fr:press-1")
+
+
+async def test_the_whisper_is_said_again_until_a_key_is_pressed(hands: Hands) -> None:
+    listening(hands)
+    for _ in range(2):
+        assert (hands.client.last("play").channel, hands.client.last("play").media) == (LEG, WHISPERED)
+        assert hands.player.over(LEG, hands.client.last("play").playback)
+        hands.executor.played(hands.live, LEG, failed=False)
+    assert len(hands.client.all("play")) == 3
+
+
+async def test_a_whisper_that_cannot_be_heard_is_a_beep(hands: Hands) -> None:
+    listening(hands)
+    hands.executor.played(hands.live, LEG, failed=True)
+    assert hands.client.last("play").media == ("fr:beep",)
+
+
+async def test_a_sound_without_a_length_is_not_played_for_ever(hands: Hands) -> None:
+    listening(hands)
+    for _ in range(MOST_PLAYS + 10):
+        hands.executor.played(hands.live, LEG, failed=False)
+    assert len(hands.client.all("play")) == MOST_PLAYS + 1
+
+
+async def test_what_is_heard_is_cut_off_before_the_two_are_bridged(hands: Hands) -> None:
+    listening(hands)
+    playback = hands.client.last("play").playback
+    hands.run(Connect(LEG))
+    assert hands.client.verbs[1:] == ["stop_playback", "answer", "create_bridge", "add_to_bridge", "set_variable"]
+    assert hands.client.last("stop_playback").playback == playback
+    assert not hands.player.over(LEG, playback), "nobody waits for the end of what was cut off"
+
+
+async def test_whoever_is_given_up_hears_why_and_is_hung_up(hands: Hands) -> None:
+    listening(hands)
+    hands.run(Farewell(LEG, Prompt.TAKEN))
+    assert hands.client.verbs[1:] == ["stop_playback", "play"]
+    assert hands.client.last("play").media == ("fr:taken",)
+    hands.executor.played(hands.live, LEG, failed=False)
+    assert hands.client.last("hang_up").channel == LEG
+    assert hands.live.farewells == {}
+
+
+async def test_and_is_hung_up_though_nothing_is_told_of_the_words(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.execute.LONGEST_FAREWELL", 0.01)
+    hands.run(Farewell(LEG, Prompt.TAKEN))
+    async with asyncio.timeout(5):
+        while "hang_up" not in hands.client.verbs:  # noqa: ASYNC110 - a timer has no event of its own
+            await asyncio.sleep(0.001)
+
+
+async def test_a_leg_that_went_by_itself_is_not_hung_up_again(hands: Hands) -> None:
+    hands.run(Farewell(LEG, Prompt.TAKEN))
+    (handle,) = hands.live.farewells.values()
+    hands.executor.release(hands.live, LEG)
+    assert handle.cancelled()
+
+
+async def test_the_caller_hears_words_and_the_call_is_told(hands: Hands) -> None:
+    hands.run(AnswerCaller(), Say((Sound("Sorry"), Prompt.BEEP)))
+    assert hands.client.verbs == ["set_variable", "answer", "play"]
+    assert hands.client.last("set_variable").value == "303", (
+        "the dead-man timer of the dialplan waits for the words"
+    )
+    assert (hands.client.last("play").channel, hands.client.last("play").media) == ("1.1", ("fr:Sorry", "fr:beep"))
+    hands.executor.played(hands.live, "", failed=False)
+    assert hands.events == [Said(7.0)]
+    hands.executor.played(hands.live, "", failed=False)
+    assert len(hands.events) == 1
+
+
+async def test_words_that_fail_are_told_behind_the_hang_up_that_cut_them_off(hands: Hands) -> None:
+    hands.run(Say((Sound("Sorry"),)))
+    hands.executor.played(hands.live, "", failed=True)
+    assert hands.events == []
+    assert await fired(hands, 1) == [Failed(7.0, Say((Sound("Sorry"),)), Failure.ERROR)]
+
+
+async def test_a_beep_in_the_place_of_words_has_told_nothing(hands: Hands) -> None:
+    hands.sounds.missing.add(Sound("Sorry"))
+    hands.run(Say((Sound("Sorry"),)))
+    hands.executor.played(hands.live, "", failed=False)
+    assert await fired(hands, 1) == [Failed(7.0, Say((Sound("Sorry"),)), Failure.ERROR)]
+
+
+async def test_ringing_takes_the_place_of_words(hands: Hands) -> None:
+    hands.run(Say((Prompt.CHALLENGE,)), RingBack())
+    assert hands.client.verbs == ["play", "stop_playback", "ring"]
+    hands.executor.played(hands.live, "", failed=False)
+    assert hands.events == []
+
+
+# --- A message --------------------------------------------------------------------------------------------
+
+
+def message(duration: int, talking: int | None = None, *, failed: bool = False) -> RecordingFinished:
+    return RecordingFinished(f"callrouter-{CALL_ID}", "channel:1.1", duration, talking, failed)
+
+
+async def test_a_message_is_recorded_under_the_calls_id(hands: Hands) -> None:
+    hands.run(Record(60.0))
+    asked = hands.client.last("record")
+    assert (asked.channel, asked.name, asked.longest) == ("1.1", f"callrouter-{CALL_ID}", 60.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "seconds"), [(message(20), 20.0), (message(20, 15), 15.0), (message(0, failed=True), None)]
+)
+async def test_how_long_the_message_is(hands: Hands, event: RecordingFinished, seconds: float | None) -> None:
+    hands.executor.recorded(hands.live, event)
+    assert await fired(hands, 1) == [Recorded(7.0, seconds)]
+    assert hands.client.verbs == []
+
+
+async def test_silence_is_not_kept(hands: Hands) -> None:
+    hands.executor.recorded(hands.live, message(5, 0))
+    assert hands.client.last("delete_recording").name == f"callrouter-{CALL_ID}"
+    assert await fired(hands, 1) == [Recorded(7.0, 0.0)]
 
 
 # --- Timers -----------------------------------------------------------------------------------------------
@@ -206,6 +389,12 @@ async def test_a_timer_fires_once(hands: Hands) -> None:
     assert await fired(hands, 1) == [TimerFired(7.0, Timer.RING)]
     assert time.monotonic() - began >= 0.02
     assert hands.live.timers == {}
+
+
+async def test_each_leg_has_a_timer_of_its_own(hands: Hands) -> None:
+    hands.run(StartTimer(Timer.ACCEPT, 0.01, LEG), StartTimer(Timer.ACCEPT, 0.02, leg_id(2)))
+    hands.run(StopTimer(Timer.ACCEPT, LEG))
+    assert await fired(hands, 1) == [TimerFired(7.0, Timer.ACCEPT, leg_id(2))]
 
 
 async def test_a_timer_that_is_stopped_does_not_fire(hands: Hands) -> None:
@@ -233,8 +422,6 @@ async def test_each_stage_is_written_as_the_call_stands(hands: Hands) -> None:
 
 
 def missed(hands: Hands, outcome: Outcome | None) -> None:
-    from dataclasses import replace
-
     hands.live.call = replace(hands.live.call, outcome=outcome, ended_at=130.0)
     hands.run(Save(Stage.ENDED))
 

@@ -156,6 +156,14 @@ def test_the_hash_behind_a_pin_that_was_long_enough_is_no_mistake() -> None:
     assert line.said() == (StartTimer(Timer.INPUT, KEY_SECONDS),)
 
 
+def test_the_hash_behind_a_wrong_pin_cuts_off_nothing_that_is_said_of_it() -> None:
+    line = Line()
+    line.press("4710")
+    assert line.press("#") == ()
+    assert line.menu.saying
+    assert line.said() == (StartTimer(Timer.INPUT, KEY_SECONDS),)
+
+
 def test_the_first_key_silences_the_question() -> None:
     line = Line()
     assert line.press("4") == (Say(()), StartTimer(Timer.INPUT, KEY_SECONDS))
