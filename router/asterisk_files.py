@@ -94,12 +94,16 @@ def _address(host: str) -> str:
 
 
 def _trunk(trunk: Trunk) -> dict[str, str]:
+    # Asterisk asserts what is shown. Another number than that is written by us: its header would be a second one.
+    sent = trunk.identity if trunk.asserts == "shown" else ""
     return {
         "TRUNK": trunk.id,
         "ENDPOINT": trunk.endpoint,
         "IDENTITY": trunk.identity,
-        "PAI": "yes" if trunk.identity == "pai" else "no",
-        "RPID": "yes" if trunk.identity == "rpid" else "no",
+        "ASSERTS": trunk.asserts,
+        "PAI": "yes" if sent == "pai" else "no",
+        "RPID": "yes" if sent == "rpid" else "no",
+        "DIVERSION": "yes" if trunk.diversion else "no",
     }
 
 

@@ -55,7 +55,7 @@ def recording(config: Config, sound: Sound, folder: str) -> str:
     The name is the one that router.sounds gives it, which takes too long to import for each call.
     """
     if sound.file or not sound.text:
-        return sound.file.removesuffix(".wav")
+        return sound.file.rpartition(".")[0]
     what = json.dumps([config.speech.command or SPEAKER, config.language, sound.text], ensure_ascii=False)
     return f"{folder}/{hashlib.sha256(what.encode()).hexdigest()[:32]}"
 

@@ -10,12 +10,14 @@ import stat
 import time
 import urllib.error
 import urllib.request
+import wave
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import aiohttp
@@ -28,10 +30,10 @@ from router.commands.asterisk import build, needed_modules, share
 from router.dialplan import HANDOVER, Places, generate
 from router.errors import RouterError
 from router.inbound import read_inbound
-from router.model import Ami, Ari, Config, Secret
+from router.model import Accept, Ami, Ari, Config, Secret
 from sandbox.asterisk import Asterisk
 from sandbox.behaviours import BUSY, Answer, Refuse
-from sandbox.phones import Carrier
+from sandbox.phones import Caller, Carrier
 from sandbox.processes import wait_until
 from tests.build import ALICE, BOB, DID, make_campaign, make_config, make_hours, make_salesperson, make_trunk
 from tests.contract.invites import invite
@@ -241,7 +243,7 @@ def test_a_caller_cannot_write_more_than_his_own_number_into_the_record(
     assert (record["did"], record["campaign"]) == (DID, "spring-flyer")
     assert set(record) <= {
         "id", "start", "end", "answer", "did", "campaign", "caller", "pres", "salesperson", "dialstatus", "outcome",
-        "cause", "hangup_by", "path", "version", "legs",
+        "cause", "hangup_by", "path", "version", "leg1", "leg2",
     }  # fmt: skip
     assert record["caller"].isalnum() or record["caller"].strip("+*#").isalnum() or record["caller"] == ""
     assert {call.number for call in carrier.calls()} == {ALICE, BOB}
@@ -359,6 +361,42 @@ def test_the_mobile_shows_what_the_campaign_says(
     (leg,) = carrier.calls()
     assert leg.invite.header("From").startswith(shown)
     assert "Some Body" not in str(leg.invite.headers)
+
+
+@pytest.mark.parametrize(
+    ("policy", "over", "trunk", "headers"),
+    [
+        ("caller", "bare", {"asserts": "did"}, {"P-Asserted-Identity": f"<tel:{DID}>", "Diversion": ""}),
+        ("anonymous", "bare", {"asserts": "did"}, {"P-Asserted-Identity": f"<tel:{DID}>", "Privacy": "id"}),
+        (
+            "anonymous",
+            "bare",
+            {"asserts": "did", "identity": "rpid"},
+            {"Remote-Party-ID": f"<tel:{DID}>;party=calling;privacy=full;screen=no"},
+        ),
+        ("did", "pai-diversion", {"diversion": True}, {"Diversion": f"<sip:{DID}@127.0.0.1>;reason=unconditional"}),
+        ("did", "pai-diversion", {}, {"Diversion": "", "Privacy": ""}),
+    ],
+)
+def test_what_is_asserted_is_what_the_trunk_wants(
+    asterisk: Asterisk,
+    carrier: Carrier,
+    spool: Path,
+    policy: str,
+    over: str,
+    trunk: dict[str, Any],
+    headers: dict[str, str],
+) -> None:
+    """As router.dress does it for the router: the same headers, and nothing of a Diversion that the caller sent."""
+    campaign = make_campaign(caller_id=policy, to=["alice"])
+    way = make_trunk(dial=f"PJSIP/{{number}}@{over}", **trunk)
+    loaded(asterisk, make_config(campaigns=[campaign], trunks=[way]), spool)
+    carrier.play({ALICE: BUSY})
+    invite(asterisk.ports.sip, DID, headers="Diversion: <sip:+33199999999@x>;reason=unconditional\r\n")
+    ended(spool)
+    (leg,) = carrier.calls()
+    assert {name: leg.invite.header(name) or "" for name in headers} == headers
+    assert "199999999" not in str(leg.invite.headers)
 
 
 def test_a_hundred_thousand_numbers_load_and_are_found(asterisk: Asterisk, carrier: Carrier, spool: Path) -> None:
@@ -495,7 +533,35 @@ def test_the_modules_that_are_named_are_enough(included: tuple[Asterisk, Config]
     assert set(needed_modules()) <= {line.split()[0] for line in asterisk.cli("module show").splitlines() if line}
     assert "No application" not in said
     assert "not registered" not in said
-    assert ended(Path(f"{config.database}.fallback"))[-1]["legs"].count("BUSY") == 2
+    record = ended(Path(f"{config.database}.fallback"))[-1]
+    assert [":BUSY:17:486:" in record[leg] for leg in ("leg1", "leg2")] == [True, True]
+
+
+def test_they_are_enough_for_a_key_and_for_a_recording(
+    included: tuple[Asterisk, Config], spool: Path, tmp_path: Path
+) -> None:
+    asterisk, config = included
+    with wave.open(str(tmp_path / "press-1.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(b"\0\0" * 1600)
+    gated = replace(config, campaigns={}, by_number={DID: make_campaign(accept=Accept.PRESS_1, to=["alice"])})
+    gated = replace(gated, campaigns={"spring-flyer": gated.by_number[DID]})
+    static = (share("asterisk_conf") / "extensions.conf").read_text(encoding="utf-8")
+    places = Places("/nonexistent/callrouter-agi", str(spool), sounds=str(tmp_path))
+    before = asterisk.log.stat().st_size
+    asterisk.load_dialplan(generate(gated, static, places, datetime.now(UTC)))
+    with (
+        Carrier(asterisk.ports, tmp_path / "phones") as carrier,
+        Caller(asterisk.ports, tmp_path / "phones") as caller,
+    ):
+        carrier.play({ALICE: Answer(ring=0.1, keys="1", keys_after=0.5)})
+        caller.place(DID, "+33140000001", hang_up_after=0.2).wait(20)
+        (record,) = ended(spool)
+    assert (record["salesperson"], record["dialstatus"]) == ("alice", "ANSWER")
+    said = asterisk.log.read_bytes()[before:].decode(errors="replace")
+    assert "<PJSIP/trunk-" in said
+    assert f"Playing '{tmp_path}/press-1" in said
+    assert "does not exist in any format" not in said
 
 
 def test_the_ari_user_may_write_and_only_with_the_password(included: tuple[Asterisk, Config]) -> None:

@@ -24,6 +24,7 @@ BLOCKED, VIP = "+33899123456", "+33140000009"
 FAR = 3.0
 """Seconds of accept_timeout."""
 HUMAN = Answer(ring=0.2, keys="1", keys_after=0.4)
+DIAL_TONE = 440
 MAILBOX = Answer(ring=0)
 """Answers at once, and presses nothing."""
 
@@ -126,6 +127,14 @@ def heard_nothing_but_ringing(call: Call) -> None:
 # --- The gate -------------------------------------------------------------------------------------------------
 
 
+def test_whoever_picks_up_hears_which_key_is_wanted(line: Line) -> None:
+    line.site.mobiles({ALICE: Answer(ring=0.2, keys="1", keys_after=2.0, listen=True)})
+    call = line.call(IN_TURN, hang_up_after=0.5)
+    assert line.over(call)["outcome"] == "answered"
+    (mobile,) = line.site.carrier.calls(ALICE)
+    assert line.site.carrier.heard(mobile).speech(DIAL_TONE) > 0.7, "words, and not only a tone"
+
+
 def test_a_mailbox_that_answers_is_no_answer(line: Line) -> None:
     line.site.mobiles({ALICE: MAILBOX, BOB: BUSY, CAROL: BUSY})
     call = line.call(IN_TURN)
@@ -202,7 +211,8 @@ def test_who_listens_is_let_go_when_the_caller_leaves(line: Line) -> None:
     assert (row["outcome"], row["hangup_by"]) == ("abandoned", "caller")
     assert call.results() == [("alice", "cancelled")]
     (mailbox,) = line.site.carrier.calls(ALICE)
-    assert mailbox.at("BYE") - mailbox.at(200) < FAR + 3
+    # It hears the words that have begun to their end, and then that the caller has left.
+    assert mailbox.at("BYE") - mailbox.at(200) < FAR + 6
 
 
 # --- Plans ----------------------------------------------------------------------------------------------------
