@@ -41,6 +41,7 @@ class Carrier:
         self.folder = folder
         self._ports = ports
         self._otherwise = otherwise
+        self._numbers = itertools.count()
         self._runs: list[Sipp] = []
 
     def play(self, mobiles: Mapping[str, Play], otherwise: Behaviour | None = None) -> Self:
@@ -51,7 +52,8 @@ class Carrier:
         """
         self.stop()
         sheet = scenarios.carrier(mobiles, otherwise or self._otherwise)
-        name = f"carrier-{self.port}-{len(self._runs)}"
+        # Never one that was used before: whoever reads its log would find the earlier one's messages in it.
+        name = f"carrier-{self.port}-{next(self._numbers)}"
         sipp = Sipp(self.folder, name, sheet, self.port, *self._other_ports(), ears=EARS)
         self._runs.append(sipp)
         processes.wait_until(

@@ -60,10 +60,10 @@ RINGS = rings(
     ("{steps: [{to: [bob], timeout: 5}]}", ".steps[0].timeout", "no unit", "1s to 120s"),
     ("{steps: [{to: [bob], max_wait: 5s}]}", ".steps[0].max_wait", "no key", "write one of: add, timeout, to"),
     (f"{{steps: [{', '.join(['{to: [bob]}'] * 21)}]}}", ".steps", "21 steps", "at most 20"),
-    ("{to: [bob], sticky: 0}", ".sticky", "no unit", "1m to 365d"),
-    ("{to: [bob], sticky: 0d}", ".sticky", "out of bounds", "1m to 365d"),
-    ("{to: [bob], sticky: 366d}", ".sticky", "out of bounds", "1m to 365d"),
-    ("{to: [bob], sticky: no}", ".sticky", '"no" is no duration', "1m to 365d"),
+    ("{to: [bob], sticky: 0}", ".sticky", "no unit", "1m to 180d"),
+    ("{to: [bob], sticky: 0d}", ".sticky", "out of bounds", "1m to 180d"),
+    ("{to: [bob], sticky: 181d}", ".sticky", "out of bounds", "1m to 180d"),
+    ("{to: [bob], sticky: no}", ".sticky", '"no" is no duration', "1m to 180d"),
 )
 
 SECTIONS = sections(

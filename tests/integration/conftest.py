@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox import processes
 from tests.integration.site import Site
 
 
@@ -17,6 +18,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
+def settled(site: Site) -> dict[str, int]:
+    """What is held once a router that has just started has opened what it keeps: the same for a second."""
+    seen: list[dict[str, int]] = []
+
+    def same() -> bool:
+        seen.append(site.held())
+        return len(seen) > 4 and all(each == seen[-1] for each in seen[-5:])
+
+    processes.wait_until(same, 30, "the router holds the same for a second", every=0.25)
+    return seen[-1]
+
+
 @pytest.fixture
 def running(site: Site) -> Iterator[Site]:
     """The site with its router running. Afterwards nothing is left: no channel, no bridge, no descriptor, no
@@ -24,7 +37,7 @@ def running(site: Site) -> Iterator[Site]:
     if not site.router_runs():
         site.start_router()
     site.quiet()
-    before = site.held()
+    before = settled(site)
     yield site
     site.quiet()
     # Idle HTTP connections of the router's audit are kept for 15 s.
