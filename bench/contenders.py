@@ -100,7 +100,7 @@ asterisk:
     main: {{dial: "PJSIP/{{number}}@trunk", identity: pai}}
 database: callrouter.db
 salespeople:
-  alice: {{name: Alice Martin, mobile: "{MOBILE}"}}
+  alice: {{name: Alice Martin, mobile: "{MOBILE}", max_calls: 0}}
 defaults:
   hours: always
   accept: none

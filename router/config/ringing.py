@@ -18,7 +18,7 @@ MOST_STEPS: Final = 20
 
 Timeout = Annotated[float, PlainValidator(kinds.duration("1s", "120s"))]
 MaxWait = Annotated[float, PlainValidator(kinds.duration("1s", "600s"))]
-Sticky = Annotated[float, PlainValidator(kinds.unless_none(kinds.duration("1m", "365d"), 0.0))]
+Sticky = Annotated[float, PlainValidator(kinds.unless_none(kinds.duration("1m", "180d"), 0.0))]
 Weight = Annotated[int, PlainValidator(kinds.whole(1, 1000))]
 People = Annotated[tuple[kinds.Person, ...], AfterValidator(each_once)]
 

@@ -76,7 +76,7 @@ def _recording(config: Config, user: User | None) -> Iterator[Finding]:
         mend = f"chown asterisk {place} && chmod u+rwx {place}"
         yield fail("voicemail", f"Asterisk's user (uid {user.uid}) may not write to {place}", mend)
     else:
-        yield ok("voicemail", f"messages are left in {place}/voicemail")
+        yield ok("voicemail", f"messages are left in {place}")
 
 
 def _listed(count: int) -> str:
