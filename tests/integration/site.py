@@ -223,7 +223,7 @@ class Site:
         """What could leak: descriptors and threads of Asterisk and of the router."""
         held = {"asterisk fds": self.asterisk.descriptors(), "asterisk threads": self.asterisk.threads()}
         if self.router_runs():
-            # SQLite keeps a closed reader's descriptor for the next one: closing it would give up the writer's lock.
+            # SQLite keeps a closed reader's descriptor for the next: closing it would give up the writer's lock.
             kept = processes.opened(self.stack.router.pid, self.database)
             held["router fds"] = self.stack.router.descriptors() - kept + max(kept, KEPT_READERS)
             # Its pools fill up as they are needed; a thread a call would soon be more than they hold together.
