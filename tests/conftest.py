@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from tests import rooms
 
 SETTLE = 10.0
 """Seconds in which channels, bridges, descriptors and threads must be back where they were."""
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that runs this in the background ignores it, and each command that a test interrupts inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 WARM_UP = """\
 [warm-up]
 exten => s,1,Answer()

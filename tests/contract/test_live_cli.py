@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import fcntl
 import json
 import os
@@ -94,6 +95,7 @@ class Terminal:
             words, cwd=ROOT, env=env, stdin=other, stdout=other, stderr=other, start_new_session=True
         )
         os.close(other)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.text = ""
 
     def see(self, what: str, seconds: float = 20.0) -> None:
@@ -120,7 +122,8 @@ class Terminal:
             except OSError:
                 # How Linux says that nobody holds the terminal any more.
                 return
-            self.text += part.decode()
+            # A sign may be cut in two by where a reading ends.
+            self.text += self._decoder.decode(part)
 
 
 # --- Said once --------------------------------------------------------------------------------------------

@@ -34,10 +34,11 @@ def settled(site: Site) -> dict[str, int]:
 def running(site: Site) -> Iterator[Site]:
     """The site with its router running. Afterwards nothing is left: no channel, no bridge, no descriptor, no
     thread more than before."""
-    if not site.router_runs():
+    fresh = not site.router_runs()
+    if fresh:
         site.start_router()
     site.quiet()
-    before = settled(site)
+    before = settled(site) if fresh else site.held()
     yield site
     site.quiet()
     # Idle HTTP connections of the router's audit are kept for 15 s.
