@@ -110,14 +110,15 @@ class Recent(Mapping[str, int]):
         return bisect_right(times, self.now) - bisect_right(times, self.now - WINDOW)
 
     def _sweep(self, now: float) -> None:
-        """Forget two numbers at most: each arrival brings one, so none pile up, nor are many cleared at once."""
+        """Forget two numbers at most: each arrival brings one, so none pile up, nor are many cleared at once.
+
+        The one that has just called is the last, and stays.
+        """
         for _ in range(2):
             number, times = next(iter(self._times.items()))
             if times[-1] > now - WINDOW and len(self._times) <= MOST_RECENT:
                 return
             self._times.pop(number)
-            if not self._times:
-                return
 
 
 @dataclass(frozen=True, slots=True)
