@@ -184,8 +184,8 @@ class Service:
         says spoken: a call that comes before that hears a beep."""
         try:
             await asyncio.to_thread(write_routes, config, f"{config.database}.routes")
-        except OSError as error:
-            log.error(fact(event="fallback_not_written", why=error.strerror, mend="the AGI script has old routes"))
+        except (OSError, RouterError) as error:
+            log.error(fact(event="fallback_not_written", why=error, mend="the AGI script has old routes"))
         self._writer.config_accepted(config.version, time.time(), config.file)
         self._speaking = asyncio.create_task(self._speak(config))
 
