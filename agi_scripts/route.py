@@ -38,11 +38,12 @@ from asterisk.agi import AGI, AGIException
 
 from router.config.compiled import lookup, routes_path
 from router.errors import RouterError
-from router.fallback_plan import folder_of, recording, variables, whisper
+from router.fallback_plan import recording, variables, whisper
 from router.inbound import read_inbound
 from router.model import Caller, CallRecord, Config, Decision, Inbound, Outcome, Path, Situation
 from router.routing import decide, find_caller
-from router.store.times import from_text, to_text
+from router.spoken import folder_of
+from router.store.pauses import pauses
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9_.:@+/,&~^-]*", re.ASCII)
 _SAFE_PATH: Final = re.compile(r"/[A-Za-z0-9_.+/-]*", re.ASCII)
@@ -163,26 +164,22 @@ def _situation(database: str, config: Config, caller: Caller, now: float) -> Sit
     Neither is worth the call: whatever goes wrong, everybody counts as present and nobody as a nuisance.
     """
     seed = int.from_bytes(os.urandom(8), "big")
+    capped = config.screening.max_per_minute is not None and caller.number is not None
     try:
         address = f"file:{quote(os.path.abspath(database))}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=_SITUATION_WAIT)) as connection:
-            times = {"now": to_text(now), "since": to_text(now - 60), "number": caller.number}
-            paused = {
-                str(person): None if until is None else from_text(until)
-                for person, until in connection.execute(_PAUSED, times)
-            }
-            capped = config.screening.max_per_minute is not None and caller.number is not None
-            (calls,) = connection.execute(_RECENT, times).fetchone() if capped else (0,)
+            connection.row_factory = sqlite3.Row
+            return Situation(
+                seed, pauses(connection, now), recent=_recent(connection, now, caller.number) if capped else {}
+            )
     except (sqlite3.Error, ValueError, OverflowError):
         return Situation(seed)
-    return Situation(seed, paused, recent={caller.number: calls} if caller.number is not None else {})
 
 
-_PAUSED: Final = "SELECT salesperson, until FROM pauses WHERE until IS NULL OR (until > :now AND until > since)"
-_RECENT: Final = (
-    "SELECT count(*) FROM calls JOIN callers ON callers.id = calls.caller_id "
-    "WHERE callers.number = :number AND started_at > :since"
-)
+def _recent(connection: sqlite3.Connection, now: float, number: str | None) -> Mapping[str, int]:
+    from router.store.history import recent  # where calls are capped: it costs some milliseconds
+
+    return recent(connection, now, str(number))
 
 
 def _tell_sounds(line: Line, name: str, paths: list[str]) -> None:

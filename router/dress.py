@@ -18,6 +18,11 @@ NOWHERE: Final = "callrouter-nowhere"
 _HEADERS: Final = {"pai": "P-Asserted-Identity", "rpid": "Remote-Party-ID"}
 
 
+def asserted_in(trunk: Trunk | None) -> str:
+    """The header in which our own number is asserted on this trunk; empty where Asterisk asserts what is shown."""
+    return _HEADERS.get(trunk.identity, "") if trunk is not None and trunk.asserts == "did" else ""
+
+
 def dress(route: Route, trunk: Trunk | None, ours: str) -> dict[str, str]:
     """The variables of a leg over `route`. `ours` is one of our numbers: whose call an anonymous leg is.
 
@@ -25,7 +30,7 @@ def dress(route: Route, trunk: Trunk | None, ours: str) -> dict[str, str]:
     own number asserted whatever is shown (`asserts: did`) the header is written here, and the endpoint sends none.
     """
     withheld = not route.caller_id
-    number = route.caller_id or route.identity or ours
+    number = number_of(route, ours)
     variables = {
         "CONNECTEDLINE(name,i)": "",
         "CONNECTEDLINE(num,i)": number,
@@ -41,14 +46,15 @@ def dress(route: Route, trunk: Trunk | None, ours: str) -> dict[str, str]:
         variables["REDIRECTING(count,i)"] = "1"
     else:
         variables["REDIRECTING(from-num-valid,i)"] = "0"
-    if trunk is not None and trunk.asserts == "did" and trunk.identity in _HEADERS:
+    header = asserted_in(trunk)
+    if header:
         asserted = f"<tel:{route.identity or number}>"
-        if trunk.identity == "rpid":
+        if header == "Remote-Party-ID":
             # Its parameters say what Privacy says of the other: who reads the one need not read the other.
             asserted += f";party=calling;privacy={'full' if withheld else 'off'};screen=no"
         elif withheld:
             variables["PJSIP_HEADER(add,Privacy)"] = "id"
-        variables[f"PJSIP_HEADER(add,{_HEADERS[trunk.identity]})"] = asserted
+        variables[f"PJSIP_HEADER(add,{header})"] = asserted
     return variables
 
 

@@ -9,18 +9,14 @@ one in which all of them ring from the first second, for as long as all of the s
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from router.dress import asserted_in
 from router.model import Config, Plan, Prompt, Route, Sound, Step, Target, Trunk
+from router.spoken import file_of
 
-HEADERS: Final = {"pai": "P-Asserted-Identity", "rpid": "Remote-Party-ID"}
-"""How a trunk wants our own number asserted, whatever is shown -> the header."""
-SPEAKER: Final = ("espeak-ng", "-v", "{language}", "-w", "{file}", "{text}")
-"""The program that speaks where campaigns.yaml names none; a recording is named after what made it."""
 MOST_LEGS: Final = 31
 """As many tries as a call's record holds (router.store.ids); a plan is cut there."""
 
@@ -34,30 +30,16 @@ class _Ringing:
     timeout: float
 
 
-def asserted_in(trunk: Trunk | None) -> str:
-    """The header in which our number is asserted on this trunk; empty where Asterisk asserts what is shown."""
-    return HEADERS.get(trunk.identity, "") if trunk is not None and trunk.asserts == "did" else ""
-
-
 def seconds(duration: float) -> int:
     """Whole seconds, as Dial() counts; never 0, which would ring for ever."""
     return max(1, round(duration))
 
 
-def folder_of(database: str) -> str:
-    """Where what was spoken is kept, as router.sounds has it."""
-    return f"{database}.sounds"
-
-
 def recording(config: Config, sound: Sound, folder: str) -> str:
-    """Where a sound lies, without `.wav`: its own file, or what the router has had spoken into `folder`.
-
-    The name is the one that router.sounds gives it, which takes too long to import for each call.
-    """
-    if sound.file or not sound.text:
-        return sound.file.rpartition(".")[0]
-    what = json.dumps([config.speech.command or SPEAKER, config.language, sound.text], ensure_ascii=False)
-    return f"{folder}/{hashlib.sha256(what.encode()).hexdigest()[:32]}"
+    """Where a sound lies, as Playback() is told: without its ending. Empty for one that says nothing."""
+    if not (sound.file or sound.text):
+        return ""
+    return file_of(config, sound, folder).rpartition(".")[0]
 
 
 def whisper(config: Config, plan: Plan, folder: str, prompts: str) -> list[str]:

@@ -19,8 +19,6 @@ MOST_KNOWN: Final = 200_000
 """Numbers that are remembered; beyond that the one that has not called for longest is forgotten."""
 HORIZON: Final = 180 * 86_400.0
 """Seconds for which a caller is remembered over a restart."""
-OVERFLOW: Final = "overflow"
-"""Who answers a number that is nobody's mobile: not somebody to be sent to again."""
 WINDOW: Final = 60.0
 """Seconds in which the calls of one number are counted."""
 MOST_RECENT: Final = 20_000

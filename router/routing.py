@@ -18,6 +18,7 @@ from router import ordering
 from router.caller_id import Way, find_ways, routes
 from router.dialled import UNKNOWN_DID, find_caller, find_did, trunk_of
 from router.model import (
+    OVERFLOW,
     Accept,
     Caller,
     Campaign,
@@ -43,10 +44,8 @@ from router.model import (
 from router.schedule import is_absent, is_open
 from router.screening import blocked, challenged, find_vip
 
-__all__ = ["OVERFLOW", "UNKNOWN_DID", "decide", "find_caller", "find_did"]
+__all__ = ["UNKNOWN_DID", "decide", "find_caller", "find_did"]
 
-OVERFLOW: Final = "overflow"
-"""Stands for a salesperson's id where the overflow's number is rung."""
 NOTHING_KNOWN: Final = Situation()
 
 _FAR: Final = 366 * 86400.0

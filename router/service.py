@@ -30,6 +30,7 @@ from router.live import Document, LiveServer, snapshot, socket_path
 from router.log import fact
 from router.model import Config
 from router.sounds import Sounds
+from router.spoken import folder_of
 from router.standing import Standing
 from router.store.database import reading
 from router.store.fallback_import import import_fallback
@@ -64,7 +65,7 @@ class Service:
         self._link = Link(
             config.ari, config.ari_password, on_event=self._on_event, on_up=self._on_up, on_down=self._on_down
         )
-        self._sounds = Sounds(f"{config.database}.sounds")
+        self._sounds = Sounds(folder_of(config.database))
         self._standing = Standing(random.Random())  # noqa: S311 - whose turn it is, is no secret
         self._trunks = Trunks(config)
         self._live = LiveServer(socket_path(config.database), self._snapshot)

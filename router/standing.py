@@ -10,8 +10,8 @@ import random
 from collections.abc import Mapping, Set
 from typing import Final
 
-from router.known import MOST_KNOWN, OVERFLOW, History, Known, Recent
-from router.model import Caller, CallRecord, Decision, Outcome, Pause, Situation
+from router.known import MOST_KNOWN, History, Known, Recent
+from router.model import OVERFLOW, Caller, CallRecord, Decision, Outcome, Pause, Situation
 
 _NONE_DOWN: Final[frozenset[str]] = frozenset()
 

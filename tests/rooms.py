@@ -30,6 +30,7 @@ PURE = {
     "routing",
     "schedule",
     "screening",
+    "spoken",
     "state",
 }
 

@@ -65,7 +65,7 @@ def conf(context: Context, name: str | None, output: str | None) -> None:
 
 def build(config: Config, folder: str) -> dict[str, File]:
     """All the files by name, for an Asterisk that reads them in `folder` (absolute). Raises RouterError."""
-    from router import asterisk_files, dialplan, sounds
+    from router import asterisk_files, dialplan, spoken
     from router.store.fallback import folder as spool
 
     templates = {
@@ -76,7 +76,7 @@ def build(config: Config, folder: str) -> dict[str, File]:
         agi=os.path.join(folder, asterisk_files.AGI),
         spool=spool(config.database),
         sounds=_prompts(config.language),
-        spoken=sounds.folder_of(config.database),
+        spoken=spoken.folder_of(config.database),
     )
     extensions = dialplan.generate(config, templates[asterisk_files.STATIC], places, datetime.now(UTC))
     route = share("agi_scripts") / "route.py"

@@ -22,14 +22,12 @@ from router.config.refusal import kind, nearest, refuse, shown
 from router.config.source import Text
 from router.config.traps import misread
 from router.errors import NumberError
-from router.model import Accept, Span, Strategy
+from router.model import OVERFLOW, Accept, Span, Strategy
 from router.numbers import dialable, read_number, safe_text
 
 LONGEST_NAME: Final = 120
 ALWAYS: Final = "always"
 NONE: Final = "none"
-OVERFLOW: Final = "overflow"
-"""Stands in reports for a number that is nobody's mobile."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])", re.ASCII)

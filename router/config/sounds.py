@@ -14,11 +14,9 @@ from router.config import fields as kinds
 from router.config.keys import Keys, or_none
 from router.config.refusal import refuse, shown
 from router.config.source import plain_file
-from router.model import Sound, Speech, Voicemail
+from router.model import SOUND_FORMATS, Sound, Speech, Voicemail
 from router.numbers import safe_text
 
-FORMATS: Final = (".wav", ".ulaw", ".alaw", ".gsm", ".sln16", ".g722")
-"""File names that Asterisk 18 to 22 play with the modules of a plain installation."""
 LONGEST_SAID: Final = 500
 _TELEPHONE: Final = (8000, 1, 16)
 """Samples a second, channels, bits a sample."""
@@ -55,8 +53,8 @@ def _play(value: object, info: ValidationInfo) -> str:
     if odd:
         wrong = f"{shown_path(path)} holds {' '.join(odd)}, which Asterisk does not take for part of a name"
         raise refuse(wrong, "rename the file or its folder")
-    if os.path.splitext(path)[1] not in FORMATS:
-        mend = f"name a file that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+    if os.path.splitext(path)[1] not in SOUND_FORMATS:
+        mend = f"name a file that ends in {', '.join(SOUND_FORMATS[:-1])} or {SOUND_FORMATS[-1]}"
         raise refuse(f"{shown(name)} is in no format that Asterisk plays", mend)
     _must_be_there(path)
     return path

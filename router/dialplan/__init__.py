@@ -60,7 +60,7 @@ class Places:
     sounds: str = "/nonexistent"
     """The folder with a `<prompt>.wav` for each Prompt, in the company's language."""
     spoken: str = "/nonexistent"
-    """The folder of what the router has had spoken (router.sounds.folder_of)."""
+    """The folder of what the router has had spoken (router.spoken.folder_of)."""
 
 
 def generate(config: Config, static: str, places: Places, at: datetime, *, dead_man: float | None = None) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from router.caller_id import find_ways, routes
 from router.dialplan.shapes import CALLERS, DIAL, ID, NUMBER, SOUND, ZONE, checked
-from router.fallback_plan import asserted_in, recording, seconds
-from router.model import Caller, Campaign, Config, Did, Overflow, Ring, Salesperson, Sound, Strategy
-from router.routing import OVERFLOW
+from router.dress import asserted_in
+from router.fallback_plan import recording, seconds
+from router.model import OVERFLOW, Caller, Campaign, Config, Did, Overflow, Ring, Salesperson, Sound, Strategy
 
 _CALLER_ID_RULES = ("did", "caller", "anonymous")
 

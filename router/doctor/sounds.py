@@ -10,7 +10,8 @@ from shlex import quote
 from router.doctor.finding import Finding, fail, ok, warn
 from router.doctor.machine import User, asterisks_user
 from router.model import Config
-from router.sounds import SHIPPED, folder_of, missing, speech, uses
+from router.sounds import SHIPPED, missing, speech, uses
+from router.spoken import folder_of
 
 SPOOL = Path("/var/spool/asterisk")
 """Asterisk's `astspooldir`, where nobody has moved it."""

@@ -29,6 +29,7 @@ from router.model.rows import (
     StaffCall,
 )
 from router.model.settings import (
+    SOUND_FORMATS,
     Ami,
     Ari,
     CallbackPolicy,
@@ -52,6 +53,7 @@ from router.model.settings import (
     Window,
 )
 from router.model.words import (
+    OVERFLOW,
     Accept,
     HangupBy,
     Outcome,
@@ -63,6 +65,8 @@ from router.model.words import (
 )
 
 __all__ = [
+    "OVERFLOW",
+    "SOUND_FORMATS",
     "Accept",
     "Acquaintance",
     "Ami",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Final
 
 from router.model.words import Accept, Strategy, Withheld
 
@@ -92,6 +93,11 @@ class Ring:
     """Written out by hand instead of a strategy; empty for all others."""
     sticky: float = 0.0
     """Seconds for which a caller is sent first to the person last spoken with; 0: never."""
+
+
+SOUND_FORMATS: Final = (".wav", ".ulaw", ".alaw", ".gsm", ".sln16", ".g722")
+"""How the names of recordings end that Asterisk plays with the modules of a plain installation; of several of one
+name it takes what suits the call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+OVERFLOW: Final = "overflow"
+"""Stands for a salesperson's id where the overflow's number is rung: nobody may have it."""
 
 
 class Outcome(StrEnum):

@@ -16,14 +16,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from router.model import Config, Overflow, Prompt, Sound
+from router.model import SOUND_FORMATS, Config, Overflow, Prompt, Sound
 from router.numbers import safe_text
 from router.sounds import speech
 from router.sounds.texts import FALLBACK, NAMES, TEXTS
+from router.spoken import file_of
 
 SHIPPED: Final = os.path.dirname(os.path.abspath(__file__))
-FORMATS: Final = (".wav", ".ulaw", ".alaw", ".gsm", ".sln16", ".g722")
-"""Names of files that Asterisk plays; of several recordings of one name it takes what suits the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +54,9 @@ def _of_overflow(where: str, overflow: Overflow | None) -> Iterator[Use]:
         yield Use(f"{where}.voicemail.announcement", overflow.voicemail.announcement)
 
 
-def folder_of(database: str) -> str:
-    """Where what was spoken is kept: beside the database."""
-    return f"{database}.sounds"
-
-
 def missing(config: Config, folder: str) -> list[Use]:
     """What would be a beep now. Reads the disk."""
-    return [use for use in uses(config) if not _readable(_file_of(config, folder, use.sound))]
-
-
-def _file_of(config: Config, folder: str, sound: Sound) -> str:
-    return sound.file or os.path.join(folder, speech.kept_name(config.speech, config.language, sound.text))
+    return [use for use in uses(config) if not _readable(file_of(config, use.sound, folder))]
 
 
 def _readable(path: str) -> bool:
@@ -120,7 +110,7 @@ class Sounds:
         silent: dict[str, list[str]] = {}
         voice = _Voice(config, self._folder)
         for use in uses(config):
-            path = _file_of(config, self._folder, use.sound)
+            path = file_of(config, use.sound, self._folder)
             try:
                 if not _readable(path):
                     voice.make(use.sound, path)
@@ -189,5 +179,5 @@ def _replaced(config: Config) -> dict[tuple[str, str], str]:
         (language, name): os.path.join(place, language, name)
         for language in {*TEXTS, config.language}
         for name in NAMES
-        if any(_readable(os.path.join(place, language, name + ending)) for ending in FORMATS)
+        if any(_readable(os.path.join(place, language, name + ending)) for ending in SOUND_FORMATS)
     }

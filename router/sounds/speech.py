@@ -1,14 +1,11 @@
 """Words to sound: the speech program is run once for each text, and what it says is kept.
 
-A file is named after what made it, so another text, language or program makes another file, and none is ever
-written over.
+A file is named after what made it (router.spoken), so none is ever written over.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -22,8 +19,8 @@ from typing import Final
 from router.model import Speech
 from router.numbers import safe_text
 from router.sounds import wav
+from router.spoken import SPEAKER
 
-DEFAULT: Final = ("espeak-ng", "-v", "{language}", "-w", "{file}", "{text}")
 PATIENCE: Final = 20.0
 """Seconds that the program may take for one text."""
 KEPT: Final = 30 * 86400.0
@@ -48,7 +45,7 @@ def command_of(speech: Speech, folder: str) -> tuple[str, ...]:
     """The configured program, else espeak-ng; empty when it is not there. A name with a slash is looked for in
     `folder`, that of campaigns.yaml; any other on the PATH.
     """
-    name, *words = speech.command or DEFAULT
+    name, *words = speech.command or SPEAKER
     found = shutil.which(os.path.join(folder, os.path.expanduser(name)) if "/" in name else name)
     return (os.path.abspath(found), *words) if found else ()
 
@@ -59,13 +56,7 @@ def sayable(text: str) -> str:
 
 
 def program(speech: Speech) -> str:
-    return (speech.command or DEFAULT)[0]
-
-
-def kept_name(speech: Speech, language: str, text: str) -> str:
-    """The file in which this text is kept."""
-    what = json.dumps([speech.command or DEFAULT, language, text], ensure_ascii=False)
-    return f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.wav"
+    return (speech.command or SPEAKER)[0]
 
 
 def speak(command: tuple[str, ...], language: str, text: str, target: str) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from router.known import HORIZON, MOST_KNOWN, OVERFLOW, WINDOW, History, Known
-from router.model import Situation
+from router.known import HORIZON, MOST_KNOWN, WINDOW, History, Known
+from router.model import OVERFLOW, Situation
 from router.store.pauses import pauses
 from router.store.schema import STATE_AT
 from router.store.times import from_text, to_text
@@ -106,7 +106,7 @@ def situation(connection: sqlite3.Connection, now: float, number: str | None) ->
         last_talk=last_talk,
         known={} if number is None else _known(connection, since, number),
         owed=set() if number is None else owed(connection, now, number),
-        recent={} if number is None else _recent(connection, now, number),
+        recent={} if number is None else recent(connection, now, number),
     )
 
 
@@ -157,7 +157,8 @@ def _known(connection: sqlite3.Connection, since: float, number: str | None) -> 
     return found
 
 
-def _recent(connection: sqlite3.Connection, now: float, number: str) -> dict[str, int]:
+def recent(connection: sqlite3.Connection, now: float, number: str) -> dict[str, int]:
+    """How often a number has called within the minute before `now`; empty when it has not."""
     given = {"number": number, "since": to_text(max(0.0, now - WINDOW)), "now": to_text(now)}
     count = int(connection.execute(_RECENT, given).fetchone()[0])
     return {number: count} if count else {}

@@ -11,7 +11,8 @@ from router.doctor import sounds
 from router.doctor.finding import Finding, State
 from router.doctor.machine import User
 from router.model import Config, Sound
-from router.sounds import Sounds, folder_of
+from router.sounds import Sounds
+from router.spoken import folder_of
 from tests.build import make_campaign, make_config, make_overflow
 
 NOBODY = User(65534, frozenset({65534}))

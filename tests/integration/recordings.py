@@ -15,11 +15,14 @@ BEEP = 1000
 
 
 def record(path: Path, frequency: int, seconds: float = 0.6) -> None:
-    """Writes a WAV file as Asterisk plays it."""
+    """Writes a recording as Asterisk plays it: WAV, or mu-law where the name says so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".ulaw":
+        path.write_bytes(audio.tone(frequency)[: int(audio.RATE * seconds)])
+        return
     samples = array(
         "h", (int(9000 * math.sin(2 * math.pi * frequency * n / 8000)) for n in range(int(8000 * seconds)))
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(samples.tobytes())

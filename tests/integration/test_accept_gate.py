@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import audio
-from sandbox.behaviours import BUSY, VOICEMAIL, Answer, Dtmf, Play, RingOut
+from sandbox.behaviours import BUSY, VOICEMAIL, Answer, Dtmf, RingOut
 from sandbox.sip_log import STAMP_SLACK
+from tests.integration.recordings import record
 from tests.integration.site import ALICE, BOB, CAROL, Call, Site, campaigns
 
 pytestmark = pytest.mark.asterisk
@@ -43,11 +43,6 @@ with wave.open(target, "wb") as file:
     file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
 """
 """A speech program that speaks half a second of the frequency that it reads."""
-
-
-def record(path: Path, frequency: int) -> None:
-    """Half a second of it."""
-    path.write_bytes(audio.tone(frequency)[: audio.RATE // 2])
 
 
 def strategy(name: str) -> dict[str, Any]:
@@ -82,28 +77,16 @@ def rings(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-class Listening(Site):
-    """A site whose mobiles are heard."""
-
-    def mobiles(self, mobiles: Mapping[str, Play]) -> None:
-        # Names of phones come again: whoever listens shall not take the messages of the phone before for its own.
-        self.carrier.stop()
-        for before in (self.folder / "phones").glob(f"carrier-{self.asterisk.ports.carrier}-*.messages"):
-            before.unlink()
-        super().mobiles(mobiles)
-
-
 DID = {name: f"+331848020{n:02d}" for n, name in enumerate(rings(Path()))}
 
 
 def content(site: Site) -> dict[str, Any]:
     folder = site.config.parent
     (folder / "speaks.py").write_text(SPEAKS, encoding="utf-8")
-    (folder / "sounds" / "fr").mkdir(parents=True)
     record(folder / "flyer.ulaw", FLYER)
     record(folder / "vanished.ulaw", FLYER)
-    record(folder / "sounds" / "fr" / "taken.ulaw", TAKEN)
-    record(folder / "sounds" / "fr" / "caller-gone.ulaw", CALLER_GONE)
+    record(folder / "sounds" / "fr" / "taken.wav", TAKEN)
+    record(folder / "sounds" / "fr" / "caller-gone.wav", CALLER_GONE)
     made = campaigns(site.asterisk)
     made["speech"] = {"command": f"{sys.executable} {folder / 'speaks.py'} {{file}} {{text}}"}
     made["salespeople"] |= {id: {"mobile": mobile, "max_calls": 50} for id, mobile in SEVERAL.items()}
@@ -123,7 +106,7 @@ def content(site: Site) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """All campaigns of this module, with everything spoken that is to be."""
-    with Listening(tmp_path_factory.mktemp("gate")) as site:
+    with Site(tmp_path_factory.mktemp("gate")) as site:
         site.configure(content(site))
         site.start_router()
         site.until(lambda: site.said("event=sound"), "the words are spoken, but those that cannot be")

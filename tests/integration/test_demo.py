@@ -48,7 +48,11 @@ def test_make_run_serves_and_make_call_calls(tmp_path: Path) -> None:
         second = run("sandbox.serve")
     finally:
         serving.send_signal(signal.SIGINT)
-        status = serving.wait(30)
+        try:
+            status = serving.wait(30)
+        finally:
+            # Its Asterisk and its phones end with it.
+            serving.kill()
     text = (tmp_path / "said").read_text(encoding="utf-8")
     assert status == 0, text
     assert "make call TO=+33184801001" in text

@@ -25,7 +25,8 @@ LASTS: Final = 8.0
 def campaigns_(site: Site) -> None:
     record(site.config.parent / "sorry.wav", 900, LASTS)
     content = campaigns(site.asterisk)
-    content["defaults"] |= {"ring": {"timeout": f"{LASTS:g}s", "max_wait": "60s"}, "accept_timeout": f"{LASTS:g}s"}
+    outlasts = f"{4 * LASTS:g}s"
+    content["defaults"] |= {"ring": {"timeout": outlasts, "max_wait": "60s"}, "accept_timeout": outlasts}
     content["campaigns"] = {
         "rings": {"numbers": [RINGING], "ring": {"to": ["alice"]}},
         "listens": {"numbers": [LISTENING], "accept": "press-1", "ring": {"to": ["bob"]}},

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.config.sounds import FORMATS
 from router.errors import Problem
-from router.model import Sound
+from router.model import SOUND_FORMATS, Sound
 from tests.campaign_file import problems, read, spoilt
 
 WHERE = "campaigns.poster.whisper.play"
@@ -40,7 +39,7 @@ def the_problem(folder: Path, name: str) -> Problem:
     return problem
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", SOUND_FORMATS)
 def test_a_file_beside_the_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     monkeypatch.chdir("/")
     (tmp_path / "sounds").mkdir()

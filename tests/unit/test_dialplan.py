@@ -17,7 +17,7 @@ from router.dialplan import Places, day_spans, generate, header_sources
 from router.errors import RouterError
 from router.model import Accept, Config, Hours, Sound, Strategy, Withheld
 from router.schedule import is_open
-from router.sounds.speech import kept_name
+from router.spoken import kept_name
 from tests.build import (
     ALICE,
     BOB,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from router.ari import wire
 from router.model import Accept, Outcome, Overflow, Result, Sound, Voicemail
 from router.state import Phase
 from tests.build import make_campaign, make_config, make_salesperson
-from tests.switchboard import Switchboard, turn, two_campaigns
+from tests.switchboard import Switchboard, turn, two_campaigns, until
 
 
 @pytest.fixture
@@ -105,9 +103,7 @@ async def test_a_message_is_the_calls() -> None:
     board.engine.on_event(wire.RecordingFinished(asked.name, "channel:1.1", 12, 10, False))
     board.engine.on_event(wire.RecordingFinished("another", "channel:9.9", 12, 10, False))
     board.leaves()
-    async with asyncio.timeout(5):
-        while board.writer.wrote[-1][0] != "ended":  # noqa: ASYNC110 - a timer has no event of its own
-            await asyncio.sleep(0.001)
+    await until(lambda: board.writer.wrote[-1][0] == "ended")
     assert (board.writer.ended.outcome, board.writer.ended.recording_seconds) == (Outcome.VOICEMAIL, 10.0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import time
@@ -45,7 +44,7 @@ from router.state import Call, Leg
 from router.trunks import Trunks
 from tests.build import DID, make_campaign, make_config, make_hours, make_trunk
 from tests.calls import CALL_ID, decision, gated, leg_id, target
-from tests.switchboard import FakeClient, FakeSounds, FakeWriter, turn
+from tests.switchboard import FakeClient, FakeSounds, FakeWriter, turn, until
 
 LEG = leg_id(1)
 ROUTE = Route("main", "PJSIP/+33612345678@trunk", "+33184801001")
@@ -299,9 +298,7 @@ async def test_and_is_hung_up_though_nothing_is_told_of_the_words(
 ) -> None:
     monkeypatch.setattr("router.execute.LONGEST_FAREWELL", 0.01)
     hands.run(Farewell(LEG, Prompt.TAKEN))
-    async with asyncio.timeout(5):
-        while "hang_up" not in hands.client.verbs:  # noqa: ASYNC110 - a timer has no event of its own
-            await asyncio.sleep(0.001)
+    await until(lambda: "hang_up" in hands.client.verbs)
 
 
 async def test_a_leg_that_went_by_itself_is_not_hung_up_again(hands: Hands) -> None:
@@ -377,9 +374,7 @@ async def test_silence_is_not_kept(hands: Hands) -> None:
 
 
 async def fired(hands: Hands, count: int) -> list[Event]:
-    async with asyncio.timeout(5):
-        while len(hands.events) < count:  # noqa: ASYNC110 - a timer has no event of its own
-            await asyncio.sleep(0.001)
+    await until(lambda: len(hands.events) >= count)
     return hands.events
 
 

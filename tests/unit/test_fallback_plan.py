@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from router.fallback_plan import MOST_LEGS, folder_of, merged, recording, variables, whisper
+from router.fallback_plan import MOST_LEGS, merged, recording, variables, whisper
 from router.model import Accept, Hunt, Plan, Prompt, Route, Sound, Step, Target
-from router.sounds import folder_of as kept_in
-from router.sounds.speech import kept_name
+from router.spoken import kept_name
 from tests.build import DID, make_config, make_trunk
 
 CALLER = "+33140000001"
@@ -79,11 +78,8 @@ def test_no_more_legs_than_a_record_holds() -> None:
 def test_a_recording_has_the_name_that_the_router_gave_it() -> None:
     for config in (make_config(), make_config(speech=["say", "{text}", "{file}"])):
         name = kept_name(config.speech, config.language, "Bonjour, à vous")
-        folder = folder_of(config.database)
-        assert folder == kept_in(config.database)
-        assert recording(config, Sound("Bonjour, à vous"), folder) == f"{folder}/{name}".removesuffix(".wav")
+        assert recording(config, Sound("Bonjour, à vous"), "/kept") == f"/kept/{name}".removesuffix(".wav")
     assert recording(make_config(), Sound(file="/srv/own.wav"), "/x") == "/srv/own"
-    assert recording(make_config(), Sound(), "/x") == ""
 
 
 def test_the_whisper_says_nothing_of_what_is_not_known() -> None:

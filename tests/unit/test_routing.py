@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from router.model import (
+    OVERFLOW,
     Accept,
     Acquaintance,
     Caller,
@@ -29,7 +30,7 @@ from router.model import (
     Voicemail,
     Withheld,
 )
-from router.routing import OVERFLOW, decide
+from router.routing import decide
 from tests.build import (
     ALICE,
     BOB,

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.model import (
+    OVERFLOW,
     Acquaintance,
     Campaign,
     Config,
@@ -23,7 +24,7 @@ from router.model import (
     Strategy,
     Withheld,
 )
-from router.routing import OVERFLOW, decide
+from router.routing import decide
 from tests.build import (
     ALICE,
     BOB,
