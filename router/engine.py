@@ -20,7 +20,7 @@ from router.ari.client import Client
 from router.call import begin, step
 from router.dialplan import HANDOVER
 from router.events import CallerLeft, Command, Engaged, Event, Found, Key, LegDown, LegRinging, LegUp
-from router.execute import CALLER, Executor, Live
+from router.execute import CALLER, Ended, Executor, Live
 from router.ids import bridge_id, call_of_leg, new_call_id
 from router.inbound import read_inbound
 from router.log import fact
@@ -57,6 +57,7 @@ class Engine:
         sounds: Sounds,
         standing: Standing,
         trunks: Trunks,
+        on_ended: Ended | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -69,7 +70,7 @@ class Engine:
         self._trunks = trunks
         self._player = Player(client, sounds)
         self._executor = Executor(
-            client, writer, self._take, clock, wall, player=self._player, standing=standing, trunks=trunks
+            client, writer, self._take, clock, wall, on_ended, player=self._player, standing=standing, trunks=trunks
         )
         self._own_line = OwnLine(client, writer, self._player, standing, clock, wall)
         self._calls: dict[str, Live] = {}

@@ -63,6 +63,10 @@ MOST_PLAYS: Final = 100
 SILENCE: Final = 5.0
 
 
+Ended = Callable[[CallRecord, Sequence[AttemptRecord]], None]
+"""Told of each call that is over, when its row is on its way: once a call, and without waiting."""
+
+
 class Live:
     """One call in memory, with the configuration it was decided on: a reload does not reach it."""
 
@@ -94,6 +98,7 @@ class Executor:
         take: Callable[[Live, Event], None],
         clock: Callable[[], float],
         wall: Callable[[], float],
+        on_ended: Ended | None = None,
         *,
         player: Player,
         standing: Standing,
@@ -107,6 +112,7 @@ class Executor:
         self._player = player
         self._standing = standing
         self._trunks = trunks
+        self._on_ended = on_ended
         self._loop = asyncio.get_running_loop()
 
     def run(self, live: Live, command: Command) -> None:
@@ -319,6 +325,8 @@ class Executor:
             wish = callbacks.wish(campaign, hours, record.caller, record.outcome, record.ended_at)
         self._standing.ended(record, owed=wish is not None)
         self._writer.call_ended(record, attempts, wish)
+        if self._on_ended is not None:
+            self._on_ended(record, attempts)
 
     _RUN: Final[dict[type, Callable[[Executor, Live, Any], None]]] = {
         Originate: _originate,

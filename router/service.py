@@ -25,6 +25,7 @@ from router.config import load
 from router.config.compiled import write as write_routes
 from router.engine import Engine, LiveRows
 from router.errors import ConfigError, RouterError
+from router.health.monitor import Monitor
 from router.known import HORIZON, History
 from router.live import Document, LiveServer, snapshot, socket_path
 from router.log import fact
@@ -69,6 +70,12 @@ class Service:
         self._standing = Standing(random.Random())  # noqa: S311 - whose turn it is, is no secret
         self._trunks = Trunks(config)
         self._live = LiveServer(socket_path(config.database), self._snapshot)
+        self._monitor = Monitor(
+            link=self._link.health,
+            writer=self._writer.health,
+            calls=lambda: self._engine.active,
+            trunks=self._trunks,
+        )
         self._started_at = time.time()
         self._recovered = False
 
@@ -86,7 +93,9 @@ class Service:
             sounds=self._sounds,
             standing=self._standing,
             trunks=self._trunks,
+            on_ended=self._monitor.tally.ended,
         )
+        await self._monitor.listen(self._config.health)
         self._writer.start()
         await self._accept(self._config)
         await self._live.start()
@@ -98,6 +107,7 @@ class Service:
             self._gather_fallback(),
             self._remember(),
             self._follow(),
+            self._monitor.run(),
             watch(lambda: self._config, self._trunks),
             self._watchdog(),
         ]
@@ -114,6 +124,7 @@ class Service:
         finally:
             systemd.notify("STOPPING=1")
             await self._live.close()
+            await self._monitor.close()
             await self._link.close()
             await asyncio.to_thread(self._writer.close, 5.0)
             log.info(fact(event="stopped", calls=self._engine.active))
@@ -130,6 +141,7 @@ class Service:
             rows = await asyncio.to_thread(self._live_rows)
         await self._engine.reconcile(rows)
         self._recovered = True
+        self._monitor.connected()
         log.info(
             fact(
                 event="ready",
@@ -165,6 +177,7 @@ class Service:
             except ConfigError as error:
                 for problem in error.problems:
                     log.error(fact(event="reload_refused", why=problem.text(error.file)))
+                self._monitor.reload_refused()
             else:
                 await self._adopt_config(fresh)
             systemd.notify("READY=1")
@@ -183,11 +196,15 @@ class Service:
     async def _accept(self, config: Config) -> None:
         """Leave the configuration for the AGI script, say in the database that it is in force, and have what it
         says spoken: a call that comes before that hears a beep."""
+        stale = False
         try:
             await asyncio.to_thread(write_routes, config, f"{config.database}.routes")
         except (OSError, RouterError) as error:
+            # A full disk, say: calls go on.
+            stale = True
             log.error(fact(event="fallback_not_written", why=error, mend="the AGI script has old routes"))
         self._writer.config_accepted(config.version, time.time(), config.file)
+        await self._monitor.adopt(config, fallback_stale=stale)
         self._speaking = asyncio.create_task(self._speak(config))
 
     async def _speak(self, config: Config) -> None:

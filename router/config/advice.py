@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from router.config.every_ring import Remarks, campaigns, rings
@@ -30,6 +31,7 @@ def warnings(config: Config, today: date) -> tuple[Problem, ...]:
             _callbacks(config),
             _numbers(config),
             _ari(config),
+            _health(config),
         )
         for path, wrong, mend in remarks
     )
@@ -102,4 +104,13 @@ def _ari(config: Config) -> Remarks:
             "asterisk.ari.url",
             "the password travels unencrypted over the network",
             "write https://, or use 127.0.0.1",
+        )
+
+
+def _health(config: Config) -> Remarks:
+    if config.health and not ip_address(config.health.host).is_loopback:
+        yield (
+            "health.listen",
+            "answers whoever reaches this machine, without a password",
+            "write 127.0.0.1:9180, or let a firewall admit the monitoring alone",
         )

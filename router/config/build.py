@@ -228,6 +228,7 @@ def _config(
         ),
         screening=screening(keys.screening, times_of(keys.defaults.ring)),
         speech=keys.speech.speech(),
+        health=keys.health.health() if keys.health else None,
         pins=MappingProxyType(dict(pins)),
     )
 

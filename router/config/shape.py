@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from router.config import fields as kinds
+from router.config.health import HealthKeys
 from router.config.keys import Keys, at_most, each_once, filled, keys_of, or_none
 from router.config.overflow import OverflowKeys, OverflowOrNone
 from router.config.refusal import refuse
@@ -169,6 +170,7 @@ class FileKeys(Keys):
     salespeople: Annotated[dict[kinds.PersonId, PersonKeys], AfterValidator(filled)]
     pins_file: kinds.File | None = None
     speech: SpeechKeys = SpeechKeys()
+    health: HealthKeys | None = None
     screening: ScreeningKeys = ScreeningKeys()
     defaults: DefaultsKeys = DefaultsKeys()
     campaigns: Annotated[dict[kinds.CampaignId, CampaignKeys], AfterValidator(filled)]
@@ -197,6 +199,7 @@ KNOWN_KEYS: Final = {
     "screening": keys_of(ScreeningKeys),
     "vips.*": keys_of(VipKeys),
     "speech": keys_of(SpeechKeys),
+    "health": keys_of(HealthKeys),
     "callback": keys_of(CallbackKeys),
     "cost": keys_of(CostKeys),
 }

@@ -228,6 +228,15 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """Where the router answers monitoring, without a password."""
+
+    host: str
+    """An address of this machine: `127.0.0.1`, `::1`, `0.0.0.0` for all of them."""
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ari:
     url: str
     username: str
@@ -286,5 +295,7 @@ class Config:
     """E.164 DID -> its campaign."""
     screening: Screening = field(default_factory=Screening)
     speech: Speech = field(default_factory=Speech)
+    health: Health | None = None
+    """None: monitoring is not answered."""
     pins: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}))
     """Salesperson -> the PIN of the menu on their own line."""

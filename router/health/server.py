@@ -1,0 +1,183 @@
+"""The listener: `/health/live`, `/health/ready` and `/metrics` over HTTP, for clients that nobody trusts.
+
+A client costs next to nothing: few are let in at once, each has one question and five seconds from its connection
+on to be gone, nothing of a request is read but its first line and headers, and metrics are made once a second at
+most, in a thread. There is no password: where it listens is who may ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Final
+
+from aiohttp import web
+
+from router.health.signs import Verdict
+from router.log import fact
+from router.model import Health
+
+log: Final = logging.getLogger("router.health")
+
+PATIENCE: Final = 5.0
+"""Seconds from a client's connection until it is cut, whatever it does."""
+MOST_CLIENTS: Final = 16
+"""At once; the next one is turned away."""
+FRESH: Final = 1.0
+"""Seconds for which metrics are told again as they are."""
+LONGEST_LINE: Final = 2048
+"""Bytes of the first line of a request, and of each header."""
+MOST_HEADERS: Final = 64
+JSON: Final = "application/json"
+
+_quiet: Final = logging.Logger("router.health.http", level=logging.CRITICAL + 1)
+"""For aiohttp's words on what clients send: they would fill the journal."""
+
+
+class HealthServer:
+    """Answers at one address. Where it cannot, that is logged, and the router runs on without it."""
+
+    def __init__(
+        self,
+        *,
+        lag: Callable[[], float],
+        verdict: Callable[[], Verdict],
+        metrics: Callable[[], Awaitable[tuple[str, bytes]]],
+    ) -> None:
+        """`metrics`: their content type and text, made anew by each call."""
+        self._lag = lag
+        self._verdict = verdict
+        self._make_metrics = metrics
+        self._pages: dict[str, Callable[[], Awaitable[web.Response]]] = {
+            "/health/live": self._live,
+            "/health/ready": self._ready,
+            "/metrics": self._metrics,
+        }
+        self._server: _Server | None = None
+        self._listener: asyncio.Server | None = None
+        self._making = asyncio.Lock()
+        self._made: tuple[str, bytes] = ("", b"")
+        self._made_at = float("-inf")
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where it listens; None where it does not."""
+        if self._listener is None or not self._listener.sockets:
+            return None
+        host, port = self._listener.sockets[0].getsockname()[:2]
+        return str(host), int(port)
+
+    @property
+    def clients(self) -> int:
+        return 0 if self._server is None else len(self._server.connections)
+
+    async def start(self, where: Health) -> bool:
+        """Listen; False where that is not possible."""
+        server = _Server(
+            self._answer,
+            logger=_quiet,
+            access_log=None,
+            tcp_keepalive=False,
+            lingering_time=0.0,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+            max_headers=MOST_HEADERS,
+            read_bufsize=4096,
+            auto_decompress=False,
+        )
+        loop = asyncio.get_running_loop()
+        try:
+            self._listener = await loop.create_server(server, where.host, where.port, backlog=MOST_CLIENTS)
+        except OSError as error:
+            why = error.strerror or str(error)
+            log.warning(fact(event="no_health", listen=f"{where.host}:{where.port}", why=why))
+            return False
+        self._server = server
+        return True
+
+    async def close(self) -> None:
+        """Answer nobody any more."""
+        listener, server = self._listener, self._server
+        self._listener = self._server = None
+        if listener is not None and server is not None:
+            listener.close()
+            server.let_go()
+            await server.shutdown(0.5)
+
+    # --- Pages --------------------------------------------------------------------------------------------
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        page = self._pages.get(request.path)
+        if page is None:
+            response = web.Response(status=404, text="/health/live, /health/ready, /metrics\n")
+        elif request.method not in ("GET", "HEAD"):
+            response = web.Response(status=405, headers={"Allow": "GET, HEAD"})
+        else:
+            try:
+                response = await page()
+            except Exception as error:
+                # A mistake of ours in here is not to end the router.
+                log.error(fact(event="internal_error", about="health", error=type(error).__name__))
+                log.debug("", exc_info=error)
+                response = web.Response(status=500, text="internal error, see the router's log\n")
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Server"] = "callrouter"
+        response.force_close()
+        return response
+
+    async def _live(self) -> web.Response:
+        return _json({"live": True, "lag_seconds": round(self._lag(), 3)})
+
+    async def _ready(self) -> web.Response:
+        verdict = self._verdict()
+        told = {
+            "ready": verdict.ready,
+            "reasons": [asdict(note) for note in verdict.reasons],
+            "degraded": [asdict(note) for note in verdict.degraded],
+        }
+        return _json(told, 200 if verdict.ready else 503)
+
+    async def _metrics(self) -> web.Response:
+        async with self._making:
+            if time.monotonic() - self._made_at >= FRESH:
+                self._made = await self._make_metrics()
+                self._made_at = time.monotonic()
+        kind, text = self._made
+        return web.Response(body=text, headers={"Content-Type": kind})
+
+
+def _json(told: dict[str, object], status: int = 200) -> web.Response:
+    return web.Response(status=status, text=json.dumps(told, ensure_ascii=True) + "\n", content_type=JSON)
+
+
+class _Server(web.Server):
+    """aiohttp's, with few clients at once, none of whom stays."""
+
+    def __init__(self, *args: object, **keywords: object) -> None:
+        super().__init__(*args, **keywords)  # type: ignore[arg-type]  # whatever aiohttp takes
+        self._ends: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+        self._transports: dict[web.RequestHandler, asyncio.Transport] = {}
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self._ends) >= MOST_CLIENTS:
+            transport.abort()
+            return
+        self._transports[handler] = transport
+        self._ends[handler] = asyncio.get_running_loop().call_later(PATIENCE, transport.abort)
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._transports.pop(handler, None)
+        end = self._ends.pop(handler, None)
+        if end is not None:
+            end.cancel()
+
+    def let_go(self) -> None:
+        """Cut everybody off."""
+        for transport in list(self._transports.values()):
+            transport.abort()
