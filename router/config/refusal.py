@@ -47,6 +47,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "block": 'block: ["+33899123456", "+3389*"]',
     "vips": 'vips: {big-account: {numbers: ["+33140000009"], ring: {to: [alice]}}}',
     "speech": 'speech: {command: "espeak-ng -v {language} -w {file} {text}"}',
+    "health": 'health: {listen: "127.0.0.1:9180"}',
     "to": "to: [alice, bob]",
     "callback": "callback: {due: 15m, retries: [10m, 1h], expire: 5d}, or callback: none",
     "retries": "retries: [10m, 1h, 4h]",

@@ -25,9 +25,9 @@ BEAT: Final = 0.5
 """Seconds between two beats of the loop's pulse."""
 KEPT: Final = 30
 """Beats that are remembered: 15 s, so that no scrape misses one."""
-LOOK: Final = 3.0
+LOOK: Final = 2.5
 """Seconds between two looks at whether the database takes rows."""
-COUNT: Final = 5
+COUNT: Final = 6
 """Every so many looks, what is owed is counted: every 15 s."""
 
 
@@ -116,8 +116,8 @@ class Monitor:
         turn = 0
         while True:
             if self._where is not None and self._config is not None:
-                count = turn % COUNT == 0
-                turn = turn + 1
+                count = turn % COUNT == 0 or self._look is None or self._look.owed is None
+                turn += 1
                 config = self._config
                 try:
                     found = await asyncio.to_thread(

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -73,7 +73,7 @@ class HealthServer:
 
     @property
     def clients(self) -> int:
-        return 0 if self._server is None else len(self._server.connections)
+        return 0 if self._server is None else self._server.admitted
 
     async def start(self, where: Health) -> bool:
         """Listen; False where that is not possible."""
@@ -91,7 +91,7 @@ class HealthServer:
         )
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(server, where.host, where.port, backlog=MOST_CLIENTS)
+            self._listener = await loop.create_server(server.admit, where.host, where.port, backlog=MOST_CLIENTS)
         except OSError as error:
             why = error.strerror or str(error)
             log.warning(fact(event="no_health", listen=f"{where.host}:{where.port}", why=why))
@@ -159,25 +159,36 @@ class _Server(web.Server):
 
     def __init__(self, *args: object, **keywords: object) -> None:
         super().__init__(*args, **keywords)  # type: ignore[arg-type]  # whatever aiohttp takes
-        self._ends: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+        self.admitted = 0
         self._transports: dict[web.RequestHandler, asyncio.Transport] = {}
+        self._ends: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+
+    def admit(self) -> asyncio.Protocol:
+        """For one more connection: each that is admitted is told to `connection_made` and to `connection_lost`."""
+        if self.admitted >= MOST_CLIENTS:
+            return _TurnedAway()
+        self.admitted += 1
+        return self()
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if len(self._ends) >= MOST_CLIENTS:
-            transport.abort()
-            return
         self._transports[handler] = transport
         self._ends[handler] = asyncio.get_running_loop().call_later(PATIENCE, transport.abort)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
-        self._transports.pop(handler, None)
-        end = self._ends.pop(handler, None)
-        if end is not None:
-            end.cancel()
+        if self._transports.pop(handler, None) is not None:
+            self.admitted -= 1
+            self._ends.pop(handler).cancel()
 
     def let_go(self) -> None:
         """Cut everybody off."""
         for transport in list(self._transports.values()):
             transport.abort()
+
+
+class _TurnedAway(asyncio.Protocol):
+    """There are enough: nothing is read, and nothing said."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()  # by its kind, though uvloop's is of another class

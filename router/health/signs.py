@@ -13,7 +13,7 @@ from router.store.writer import WriterHealth
 SPOOLED: Final = 5.0
 """Seconds for which rows may wait in the spool."""
 SILENT: Final = 8.0
-"""Seconds for which the database may not have answered: it is asked every three."""
+"""Seconds for which the database may not have answered: it is asked every 2.5."""
 FULL: Final = 128 * 1024
 """Bytes free on the disk, below which hardly a row can be written."""
 LITTLE: Final = 500 * 1024**2

@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 from router.config import fields as kinds
-from router.config import load, overflow, ringing, screening, shape, sounds, warnings, week
+from router.config import health, load, overflow, ringing, screening, shape, sounds, warnings, week
 from router.config.keys import keys_of
 from router.config.source import Text, read_tree
 from router.errors import ConfigError, NumberError
@@ -37,6 +37,7 @@ PLACES: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "salespeople": ("salespeople.*", ("salespeople", "alice")),
     "defaults": ("defaults", ("defaults",)),
     "speech": ("speech", ("speech",)),
+    "health": ("health", ("health",)),
     "screening": ("screening", ("screening",)),
     "vips.NAME": ("vips.*", ("screening", "vips", "big")),
     "ring": ("ring", ("defaults", "ring")),
@@ -65,6 +66,7 @@ hours: {office: {weekly: {mon-fri: ["09:00-12:30"]}}}
 salespeople: {alice: {mobile: "+33612345678"}}
 screening: {vips: {big: {numbers: ["+33140000009"], ring: {to: [alice]}}}}
 speech: {}
+health: {}
 defaults: {ring: {}, callback: {}}
 campaigns:
   flyer: {numbers: ["+33184801001"], ring: {to: [alice]}, cost: [{amount: 1 EUR}]}
@@ -119,7 +121,7 @@ def test_no_model_is_left_out() -> None:
     known = {frozenset(keys) for keys in shape.KNOWN_KEYS.values()}
     models = [
         value
-        for module in (shape, week, ringing, sounds, overflow, screening)
+        for module in (shape, week, ringing, sounds, overflow, screening, health)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, BaseModel) and value.model_fields
     ]

@@ -16,7 +16,7 @@ _OURS = re.compile(r"(?:router|docs|tests|agi_scripts|asterisk_conf|systemd|sand
 
 
 def test_there_are_pages() -> None:
-    names = ("architecture", "configuration", "database", "freepbx", "operation", "routing", "sounds")
+    names = ("architecture", "configuration", "database", "freepbx", "monitoring", "operation", "routing", "sounds")
     wanted = {"README.md", "CHANGELOG.md"} | {f"docs/{name}.md" for name in names}
     assert wanted <= set(PAGES)
 

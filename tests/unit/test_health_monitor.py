@@ -222,7 +222,7 @@ async def test_a_mistake_in_a_look_does_not_end_the_router(
     assert "+33" not in caplog.text
 
 
-async def test_what_is_owed_is_counted_every_fifth_look_and_kept_between(
+async def test_what_is_owed_is_counted_every_sixth_look_and_kept_between(
     house: House, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[bool] = []
@@ -234,8 +234,8 @@ async def test_what_is_owed_is_counted_every_fifth_look_and_kept_between(
     monkeypatch.setattr(module, "LOOK", 0.01)
     monkeypatch.setattr(module, "look", looked)
     async with running(house, house.with_health(port)) as monitor:
-        await until(lambda: len(counted) > 8)
-        assert counted[:7] == [True, False, False, False, False, True, False]
+        await until(lambda: len(counted) > 9)
+        assert counted[:8] == [True, False, False, False, False, False, True, False]
         found = monitor.signs().look
         assert found is not None
         assert found.owed is not None
