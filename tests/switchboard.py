@@ -155,6 +155,8 @@ class Switchboard:
         self.writer = FakeWriter()
         self.standing = Standing(random.Random(1))
         self.trunks = Trunks(config)
+        self.told: list[tuple[CallRecord, Sequence[AttemptRecord]]] = []
+        """Calls that the engine said were over."""
         sounds: Any = FakeSounds()
         client: Any = self.client
         writer: Any = self.writer
@@ -166,6 +168,7 @@ class Switchboard:
             sounds=sounds,
             standing=self.standing,
             trunks=self.trunks,
+            on_ended=lambda call, attempts: self.told.append((call, attempts)),
             clock=lambda: self.now,
             wall=lambda: self.now - 1000.0 + WALL,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -19,17 +20,19 @@ from typing import Any
 
 import pytest
 
+from tests.fake_asterisk import PASSWORD, USER, fake_asterisk
+
 ROOT = Path(__file__).parents[2]
-FILE = """\
+FILE = f"""\
 version: 1
-company: {country: FR, timezone: Europe/Paris}
+company: {{country: FR, timezone: Europe/Paris}}
 asterisk:
-  ari: {url: "http://127.0.0.1:1/ari", username: callrouter}
-  trunks: {main: {dial: "PJSIP/{number}@trunk"}}
-salespeople: {alice: {mobile: "+33612345678"}}
-defaults: {accept: none, ring: {to: [alice]}}
-campaigns: {flyer: {numbers: ["+33184801001"]}}
-unknown_number: {}
+  ari: {{url: "http://127.0.0.1:1/ari", username: {USER}}}
+  trunks: {{main: {{dial: "PJSIP/{{number}}@trunk"}}}}
+salespeople: {{alice: {{mobile: "+33612345678"}}}}
+defaults: {{accept: none, ring: {{to: [alice]}}}}
+campaigns: {{flyer: {{numbers: ["+33184801001"]}}}}
+unknown_number: {{}}
 """
 
 
@@ -46,20 +49,23 @@ def soon(check: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 class Router:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ari: str = "http://127.0.0.1:1/ari") -> None:
         self.folder = folder
+        self.ari = ari
         self.port = free_port()
         self.write(f'health: {{listen: "127.0.0.1:{self.port}"}}\n')
         self._log = open(folder / "log", "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "cli.py"), "--config", str(folder / "campaigns.yaml"), "run"],
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "CALLROUTER_ARI_PASSWORD": "hunter2"},
+            env={"PATH": os.environ["PATH"], "CALLROUTER_ARI_PASSWORD": PASSWORD},
             stderr=self._log,
         )
 
     def write(self, more: str) -> None:
-        (self.folder / "campaigns.yaml").write_text(FILE + more, encoding="utf-8")
+        (self.folder / "campaigns.yaml").write_text(
+            FILE.replace("http://127.0.0.1:1/ari", self.ari) + more, encoding="utf-8"
+        )
 
     def reload(self) -> None:
         self.process.send_signal(signal.SIGHUP)
@@ -111,7 +117,7 @@ def test_without_asterisk_it_lives_and_is_not_ready(router: Router) -> None:
     assert "callrouter_ari_up 0.0" in text
     assert "callrouter_database_ok 1.0" in text
     assert 'callrouter_trunk_down{trunk="main"} 0.0' in text
-    assert "hunter2" not in text + router.log
+    assert PASSWORD not in text + router.log
     assert router.stop() == 0
     assert "event=stopped" in router.log
 
@@ -168,3 +174,28 @@ def test_a_hundred_silent_clients_and_a_megabyte_hold_up_nobody(router: Router) 
         client.close()
     assert router.stop() == 0
     assert router.log.count("\n") < 20, router.log
+
+
+async def test_a_silent_and_a_lost_link_are_told_within_ten_seconds_and_so_is_their_return(tmp_path: Path) -> None:
+    async with fake_asterisk() as fake:
+        fake.answers |= {("GET", "channels"): (200, []), ("GET", "bridges"): (200, [])}
+        running = Router(tmp_path, fake.url)
+        try:
+            await asyncio.to_thread(soon, lambda: running.ask("/health/ready")[0] == 200)
+            fake.mute = True
+            await asyncio.to_thread(soon, lambda: running.ready()["reasons"] == ["link"], 10.0)
+            fake.mute = False
+            await asyncio.to_thread(soon, lambda: running.ask("/health/ready")[0] == 200)
+            fake.refuse_with = 503
+            await fake.drop()
+            await asyncio.to_thread(soon, lambda: running.ready()["reasons"] == ["link"], 1.0)
+            fake.refuse_with = 0
+            await asyncio.to_thread(soon, lambda: running.ask("/health/ready")[0] == 200)
+            text = (await asyncio.to_thread(running.ask, "/metrics"))[1]
+            assert "callrouter_ari_up 1.0" in text
+            assert "callrouter_ari_reconnects_total 2.0" in text
+            assert await asyncio.to_thread(running.stop) == 0
+        finally:
+            if running.process.poll() is None:
+                running.process.kill()
+                running.process.wait()

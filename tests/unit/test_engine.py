@@ -101,6 +101,17 @@ async def test_the_caller_leaves_while_it_rings(board: Switchboard) -> None:
     assert board.writer.wish is not None
 
 
+async def test_whoever_counts_is_told_of_a_call_once_when_it_is_over(board: Switchboard) -> None:
+    board.arrives()
+    await board.connects(board.leg())
+    assert board.told == []
+    board.leaves()
+    board.ends(board.leg())
+    ((row, attempts),) = board.told
+    assert row == board.writer.ended
+    assert [each.result for each in attempts] == [Result.ACCEPTED]
+
+
 async def test_nobody_is_left_and_a_callback_is_wished_for(board: Switchboard) -> None:
     board.arrives()
     for _ in range(2):
