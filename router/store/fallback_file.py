@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from router.callbacks import wish
+from router.dialled import DID_LIMIT
 from router.model import (
     AttemptRecord,
     CallRecord,
@@ -89,7 +90,7 @@ def to_operation(keys: Mapping[str, str], call_id: str, config: Config, until: f
     call = CallRecord(
         id=call_id,
         started_at=start,
-        did=safe_text(keys["did"]) or "unknown",
+        did=safe_text(keys["did"], DID_LIMIT) or "unknown",
         campaign=campaign.id,
         caller=caller,
         path=path,

@@ -18,6 +18,8 @@ LIVE: Final = "live"
 MISSED: Final = "missed"
 """What a listing may ask for besides the outcomes themselves."""
 
+LAST_CALLS: Final = 10_000
+"""Calls of which it is asked whether their callers are still there: more than ring at once anywhere."""
 SHORTEST_END: Final = 6
 """Characters (30 bits) by which an id may be called."""
 
@@ -163,6 +165,12 @@ def live_calls(connection: sqlite3.Connection, node: str) -> list[tuple[CallReco
     sql = f"{_CALLS} WHERE calls.outcome IS NULL AND calls.node = ? ORDER BY calls.id"
     rows = connection.execute(sql, (node,)).fetchall()
     return [(_call(row), [_attempt(each) for each in attempts_of(connection, row["id"])]) for row in rows]
+
+
+def ended_channels(connection: sqlite3.Connection, node: str) -> frozenset[str]:
+    """The callers' channels of the node's last calls that have an outcome."""
+    sql = "SELECT channel FROM calls WHERE node = ? AND outcome IS NOT NULL ORDER BY id DESC LIMIT ?"
+    return frozenset(row[0] for row in connection.execute(sql, (node, LAST_CALLS)))
 
 
 def _call(row: sqlite3.Row) -> CallRecord:

@@ -4,7 +4,8 @@ A channel of Asterisk is one call, whichever line of defence writes of it, so it
 
 A call's row is opened, perhaps answered, and ended once; a second end only counts when its outcome is
 better in the contract's order (the router, killed, can at best say `failed`; the fallback that took over
-knows who answered). What an attempt's row has said, a later writing does not take back.
+knows who answered). What an attempt's row has said, a later writing does not take back, but for a yes that never
+became a talk.
 """
 
 from __future__ import annotations
@@ -62,13 +63,21 @@ _ATTEMPT: Final = """
     ON CONFLICT (id) DO UPDATE SET
         ringing_at = coalesce(attempts.ringing_at, excluded.ringing_at),
         answered_at = coalesce(attempts.answered_at, excluded.answered_at),
-        accepted_at = coalesce(attempts.accepted_at, excluded.accepted_at),
+        accepted_at = CASE WHEN attempts.ended_at IS NULL AND excluded.ended_at IS NOT NULL
+            THEN excluded.accepted_at ELSE coalesce(attempts.accepted_at, excluded.accepted_at) END,
         ended_at = coalesce(attempts.ended_at, excluded.ended_at),
-        result = coalesce(attempts.result, excluded.result),
+        result = CASE WHEN attempts.result = 'accepted' AND attempts.ended_at IS NULL
+            THEN coalesce(excluded.result, attempts.result) ELSE coalesce(attempts.result, excluded.result) END,
         cause = coalesce(attempts.cause, excluded.cause),
         sip_status = coalesce(attempts.sip_status, excluded.sip_status),
         caller_id = coalesce(attempts.caller_id, excluded.caller_id),
         note = coalesce(attempts.note, excluded.note)
+"""
+_UNTOLD: Final = "SELECT id FROM attempts WHERE call_id = ? AND result IS NULL"
+_LOST: Final = """
+    UPDATE attempts SET ended_at = coalesce(ended_at, ?),
+        result = CASE WHEN accepted_at IS NULL THEN 'failed' ELSE 'accepted' END
+    WHERE id = ?
 """
 _STAFF: Final = """
     INSERT INTO staff_calls (id, node, salesperson, did, started_at, ended_at, verified, actions)
@@ -115,7 +124,7 @@ class Rows:
         if known is not None:
             operation = _renamed(operation, known)
         if isinstance(operation, CallOpened):
-            self._connection.execute(_OPENED, self._call(operation.call))
+            self._opened(operation.call, operation.attempts)
         elif isinstance(operation, CallAnswered):
             self._answered(operation.call, operation.attempts)
         else:
@@ -131,6 +140,15 @@ class Rows:
         near = (row[0] for row in found if abs(from_text(row[1]) - call.started_at) < _SAME_CALL)
         return next(near, None)
 
+    def _opened(self, call: CallRecord, attempts: Sequence[AttemptRecord]) -> None:
+        self._connection.execute(_OPENED, self._call(call))
+        if attempts and self._is_live(call.id):
+            self._attempts(call.id, attempts)
+
+    def _is_live(self, call_id: str) -> bool:
+        row = self._connection.execute("SELECT outcome FROM calls WHERE id = ?", (call_id,)).fetchone()
+        return row[0] is None
+
     def _answered(self, call: CallRecord, attempts: Sequence[AttemptRecord]) -> None:
         row = self._call(call)
         self._connection.execute(_ANSWERED, row)
@@ -143,6 +161,7 @@ class Rows:
         row = self._call(call)
         self._connection.execute(_ENDED, row)
         self._attempts(call.id, operation.attempts)
+        self._close_attempts(call, operation.attempts)
         if call.outcome is Outcome.ANSWERED and call.answered_at is not None:
             tasks.reached(self._connection, call.id, call.campaign, row[4], call.answered_at)
         elif operation.callback is not None and row[4] != WITHHELD:
@@ -157,6 +176,15 @@ class Rows:
     def _attempts(self, call_id: str, attempts: Sequence[AttemptRecord]) -> None:
         if attempts:
             self._connection.executemany(_ATTEMPT, [_attempt_row(call_id, each) for each in attempts])
+
+    def _close_attempts(self, call: CallRecord, told: Sequence[AttemptRecord]) -> None:
+        """Attempts that this end does not know of: dialled by a router that was killed, before another line of
+        defence took the call over. Nobody will come to tell how they went.
+        """
+        known = {each.id for each in told}
+        rows = self._connection.execute(_UNTOLD, (call.id,)).fetchall()
+        lost = [(to_text(call.ended_at or call.started_at), row[0]) for row in rows if row[0] not in known]
+        self._connection.executemany(_LOST, lost)
 
     def _call(self, call: CallRecord) -> tuple[str, str, str, str, str, *tuple[str | float | None, ...]]:
         started_at = to_text(call.started_at)
@@ -208,8 +236,6 @@ class Rows:
 def _renamed(operation: CallOpened | CallAnswered | CallEnded, known: str) -> CallOpened | CallAnswered | CallEnded:
     """The operation on the row `known`; attempts keep the end of their id."""
     call = replace(operation.call, id=known)
-    if isinstance(operation, CallOpened):
-        return CallOpened(call)
     length = len(operation.call.id)
     attempts = tuple(replace(each, id=known + each.id[length:]) for each in operation.attempts)
     return replace(operation, call=call, attempts=attempts)

@@ -1,14 +1,13 @@
 """The one writer: a thread that commits in groups. Whoever calls it never waits and never sees an error.
 
-What the database refuses for the moment (locked, full, failing, not there) goes to the spool, in order, and
-is tried again with growing pauses for as long as it takes. What it refuses for good (a value that no row
-can hold) is set aside in `<database>.refused`, so that it holds up nothing else. Nothing is dropped.
+What is said outlives the process at once (router.store.journal), and a power cut with its commit. What the
+database refuses for the moment (locked, full, failing, not there) goes to the spool, in order, and is tried again
+with growing pauses for as long as it takes. What it refuses for good (a value that no row can hold) is set aside in
+`<database>.refused`, so that it holds up nothing else. Nothing is dropped.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sqlite3
 import threading
 import time
@@ -19,8 +18,9 @@ from typing import Final
 
 from router.errors import StoreError
 from router.model import AttemptRecord, CallbackWish, CallRecord, Pause, StaffCall
-from router.store import fallback, faults, tasks
-from router.store.database import immediate, open_database
+from router.store import faults
+from router.store.commits import Commits
+from router.store.journal import Journal
 from router.store.operations import (
     CallAnswered,
     CallEnded,
@@ -32,8 +32,6 @@ from router.store.operations import (
     StaffCallEnded,
     to_line,
 )
-from router.store.pseudonym import load_key
-from router.store.rows import Rows
 from router.store.spool import Spool
 
 GATHER_SECONDS: Final = 0.03
@@ -42,8 +40,6 @@ SPACING_SECONDS: Final = 0.3
 """The least time between two commits. A commit on its own costs about 1 ms of CPU, however little it holds."""
 GROUP: Final = 500
 """Operations a commit, at most."""
-BUSY_SECONDS: Final = 0.2
-"""How long a commit waits for another program's lock; then it is trouble, and tried again."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 SWEEP_SECONDS: Final = 60.0
@@ -64,7 +60,7 @@ class WriterHealth:
 
 class _Mark:
     """Stands in the queue behind what came before it: `reached` is set once all of that is in the database, `kept`
-    once it is there or in the journal.
+    once it is there or in the spool.
     """
 
     def __init__(self, *, last: bool = False) -> None:
@@ -74,9 +70,9 @@ class _Mark:
 
 
 class Writer:
-    """Writes calls, attempts and callbacks. `on_trouble` and `on_mended` get one line each, from the
-    writer's thread: the first once for each kind of trouble, the second when the database takes everything
-    again.
+    """Writes calls, attempts and callbacks. Its thread calls `on_trouble`, with a line, once for each kind of
+    trouble; `on_mended`, with a line, when the database takes everything again; `on_stored` with operations once
+    they are on disk, each once, those too that waited in the spool or that an earlier run left.
     """
 
     def __init__(
@@ -86,42 +82,56 @@ class Writer:
         node: str,
         on_trouble: Callable[[str], None],
         on_mended: Callable[[str], None] | None = None,
+        on_stored: Callable[[Sequence[Operation]], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
         self._node = node
         self._on_trouble = on_trouble
         self._on_mended = on_mended
+        self._on_stored = on_stored
         self._clock = clock
         self._queue: SimpleQueue[Operation | _Mark] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="callrouter-writer", daemon=True)
         self._spool = Spool(path)
-        self._connection: sqlite3.Connection | None = None
-        self._rows: Rows | None = None
-        self._file: tuple[int, int] | None = None
+        self._journal = Journal(path)
+        self._unread: list[str] = []
+        self._commits = Commits(path, self._tell)
+        self._settled = 0
+        """Operations taken from the queue that the database or the spool has been given."""
         self._marks: list[_Mark] = []
         self._taken = 0
         self._told: set[str] = set()
         self._last_error: str | None = None
-        self._refused = 0
         self._pause = FIRST_PAUSE
-        self._committed_at = 0.0
         self._retry_at = 0.0
         self._sweep_at = 0.0
 
-    # --- The side of the event loop: each of these puts one value on a queue
+    # --- The side of the event loop: each of these puts one value on a queue, and its line in the journal
 
     def start(self) -> None:
-        """Begin. A database that cannot be used is trouble like any other: told, and tried again."""
+        """Begin, with what a killed run still owed. A database that cannot be used is trouble like any other: told,
+        and tried again.
+        """
+        try:
+            owed, self._unread = self._journal.open()
+        except OSError as error:
+            self._tell(f"{self._path}: the journal cannot be read ({error}): a kill may lose what was just said")
+        else:
+            for each in owed:
+                self._queue.put(each)
         self._thread.start()
 
-    def call_opened(self, call: CallRecord) -> None:
-        """A call arrived. A row that is there already stays as it is."""
-        self._queue.put(CallOpened(call))
+    def call_opened(self, call: CallRecord, attempts: Sequence[AttemptRecord] = ()) -> None:
+        """A call arrived; said again, with every attempt so far, whenever more of its legs are about to be dialled.
+
+        A row that is there stays as it is, and so do the attempts of a call that has its outcome.
+        """
+        self.write(CallOpened(call, tuple(attempts)))
 
     def call_answered(self, call: CallRecord, attempts: Sequence[AttemptRecord]) -> None:
         """A human took the call: this closes the caller's open callback of its campaign."""
-        self._queue.put(CallAnswered(call, tuple(attempts)))
+        self.write(CallAnswered(call, tuple(attempts)))
 
     def call_ended(
         self, call: CallRecord, attempts: Sequence[AttemptRecord], callback: CallbackWish | None
@@ -129,31 +139,34 @@ class Writer:
         """The call is over: its row, its attempts and the callback it opens, joins or closes are one
         transaction.
         """
-        self._queue.put(CallEnded(call, tuple(attempts), callback))
+        self.write(CallEnded(call, tuple(attempts), callback))
 
     def staff_call_ended(self, staff: StaffCall) -> None:
         """A salesperson rang one of our numbers: no lead."""
-        self._queue.put(StaffCallEnded(staff))
+        self.write(StaffCallEnded(staff))
 
     def pause_set(self, pause: Pause) -> None:
         """A salesperson is not to be rung. Of two that are told late, the one that was asked for last counts."""
-        self._queue.put(PauseSet(pause))
+        self.write(PauseSet(pause))
 
     def pause_cleared(self, salesperson: str, at: float) -> None:
         """A salesperson asked at `at` (epoch seconds), on the own line, to be rung again."""
-        self._queue.put(PauseCleared(salesperson, at))
+        self.write(PauseCleared(salesperson, at))
 
     def write(self, operation: Operation) -> None:
-        """Any operation, such as one read back from a file."""
-        self._queue.put(operation)
+        """Any operation, such as one read back from a file. From any thread."""
+        line = f"{to_line(operation)}\n".encode("ascii")
+        with self._journal.order:
+            self._journal.append(line)
+            self._queue.put(operation)
 
     def config_accepted(self, version: str, at: float, file: str) -> None:
         """The router took this configuration into use at `at` (epoch seconds)."""
-        self._queue.put(ConfigAccepted(version, at, file, self._node))
+        self.write(ConfigAccepted(version, at, file, self._node))
 
     def health(self) -> WriterHealth:
         pending = self._queue.qsize() + self._taken + len(self._spool)
-        return WriterHealth(pending, self._spool.journalled, self._refused, self._last_error)
+        return WriterHealth(pending, self._spool.on_disk, self._commits.refused, self._last_error)
 
     # --- For other threads, and for stopping: these wait
 
@@ -164,14 +177,14 @@ class Writer:
         return mark.reached.wait(timeout)
 
     def keep(self, timeout: float) -> bool:
-        """As `flush`, but the journal will do: whether everything given so far survives a crash."""
+        """As `flush`, but the spool will do: whether everything given so far survives a power cut."""
         mark = _Mark()
         self._queue.put(mark)
         return mark.kept.wait(timeout)
 
     def close(self, timeout: float) -> bool:
-        """Write what is left and stop, within `timeout` seconds. False: some of it is in the spool, for the
-        next start, or the thread did not come back (a disk that hangs); the process may end in any case.
+        """Write what is left and stop, within `timeout` seconds. False: some of it is in the spool or the journal,
+        for the next start, or the thread did not come back (a disk that hangs); the process may end in any case.
         """
         mark = _Mark(last=True)
         self._queue.put(mark)
@@ -187,9 +200,11 @@ class Writer:
             operations, stopping = self._next()
             if operations and (len(self._spool) or not self._carry_out(operations)):
                 self._keep(operations)
+            self._settled += len(operations)
             self._taken = 0
             if len(self._spool) and time.monotonic() >= self._retry_at:
                 self._replay()
+            self._let_go()
             self._reach_marks()
             if not len(self._spool):
                 self._sweep()
@@ -197,11 +212,12 @@ class Writer:
 
     def _prepare(self) -> None:
         try:
-            self._make_folder()
+            self._commits.make_folder()
             self._spool.open()
         except OSError as error:
             self._trouble(error)
         self._carry_out(())
+        self._let_go()
 
     def _next(self) -> tuple[list[Operation], bool]:
         """What has come, gathered for a moment so that it shares a commit; and whether it is the last."""
@@ -229,10 +245,10 @@ class Writer:
     def _gather(self) -> None:
         """Let more come before the next commit, unless a full group is there already."""
         if self._queue.qsize() < GROUP:
-            time.sleep(max(GATHER_SECONDS, self._committed_at + SPACING_SECONDS - time.monotonic()))
+            time.sleep(max(GATHER_SECONDS, self._commits.at + SPACING_SECONDS - time.monotonic()))
 
     def _reach_marks(self) -> None:
-        if len(self._spool) == self._spool.journalled:
+        if not self._spool.in_memory:
             for mark in self._marks:
                 mark.kept.set()
         if not len(self._spool):
@@ -240,53 +256,24 @@ class Writer:
                 mark.reached.set()
             self._marks.clear()
 
-    def _carry_out(self, operations: Sequence[Operation]) -> bool:
-        """One transaction; False when the database does not take it now."""
+    def _carry_out(self, operations: Sequence[Operation], unread: Sequence[str] = ()) -> bool:
+        """One transaction, told once it is on disk; False when the database does not take it now."""
         try:
-            connection, rows = self._connect()
-            try:
-                self._commit(connection, rows, operations)
-            except Exception as error:
-                if _passes(error):
-                    raise
-                for each in operations:
-                    self._commit_alone(connection, rows, each)
+            stored = self._commits.carry_out(operations, unread)
         except Exception as error:  # noqa: BLE001 - whatever it is, this thread lives and the rows are kept
             self._trouble(error)
             return False
+        self._report(stored)
         if not len(self._spool):
             self._mended()
         return True
 
-    def _commit(self, connection: sqlite3.Connection, rows: Rows, operations: Sequence[Operation]) -> None:
-        try:
-            with immediate(connection):
-                for each in operations:
-                    rows.apply(each)
-            self._committed_at = time.monotonic()
-        except BaseException:
-            rows.forget()
-            raise
-
-    def _commit_alone(self, connection: sqlite3.Connection, rows: Rows, operation: Operation) -> None:
-        try:
-            self._commit(connection, rows, (operation,))
-        except Exception as error:
-            if _passes(error):
-                raise
-            self._refuse([to_line(operation)], type(error).__name__)
-
-    def _refuse(self, lines: Sequence[str], why: str) -> None:
-        """Set aside what no row can hold. Raises OSError."""
-        descriptor = os.open(f"{self._path}.refused", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-        self._refused += len(lines)
-        self._tell(
-            f"{self._path}: a row that the database cannot hold ({why}) was set aside in {self._path}.refused"
-        )
+    def _report(self, stored: Sequence[Operation]) -> None:
+        if stored and self._on_stored is not None:
+            try:
+                self._on_stored(stored)
+            except Exception as error:  # noqa: BLE001 - the rows are there, and this thread lives
+                self._tell(f"{self._path}: what is stored could not be told ({type(error).__name__}: {error})")
 
     # --- Trouble
 
@@ -299,9 +286,7 @@ class Writer:
         """The next group out of the spool; the one after it at once, unless there is trouble."""
         try:
             operations, unread, amount = self._spool.head(GROUP)
-            if unread:
-                self._refuse([line.encode("ascii", "replace").decode("ascii") for line in unread], "unreadable")
-            if not self._carry_out(operations):
+            if not self._carry_out(operations, unread):
                 return
             self._spool.taken(amount, len(operations) + len(unread))
         except OSError as error:
@@ -317,16 +302,31 @@ class Writer:
         while len(self._spool) not in (0, waiting):
             waiting = len(self._spool)
             self._replay()
-        if len(self._spool) > self._spool.journalled:
+        if self._spool.in_memory:
             self._keep(())
+        self._let_go()
         self._reach_marks()
-        if lost := len(self._spool) - self._spool.journalled:
+        self._journal.close()
+        if lost := self._journal.missing:
             self._tell(f"{self._path}: {lost} operations could be written nowhere and are lost with this process")
-        self._disconnect()
+        self._commits.disconnect()
+
+    def _let_go(self) -> None:
+        """The journal need not hold what is on disk elsewhere."""
+        try:
+            if self._unread:
+                self._commits.refuse(self._unread, "unreadable")
+                self._settled += len(self._unread)
+                self._unread = []
+            self._journal.kept(self._settled - self._spool.in_memory)
+        except OSError as error:
+            self._tell(str(faults.explain(self._path, error)))
+        if (trouble := self._journal.trouble()) is not None:
+            self._on_trouble(f"{trouble}: a kill may lose what was just said")
 
     def _trouble(self, error: Exception) -> None:
-        """Say so, let go of the connection, and come back after a pause."""
-        self._disconnect()
+        """Say so, let go of the connection when that is better, and come back after a pause."""
+        self._commits.failed(error)
         self._last_error = str(faults.explain(self._path, error))
         self._tell(self._last_error)
         self._retry_at = time.monotonic() + self._pause
@@ -344,55 +344,11 @@ class Writer:
             if self._on_mended is not None:
                 self._on_mended(f"{self._path}: takes everything again, nothing waits")
 
-    # --- The connection
-
-    def _connect(self) -> tuple[sqlite3.Connection, Rows]:
-        """The connection, made anew when the file under its name is another one (moved away, restored)."""
-        if self._connection is not None and self._rows is not None and self._file == self._identity():
-            return self._connection, self._rows
-        self._disconnect()
-        self._connection = open_database(self._path, checkpoints=True, busy=BUSY_SECONDS)
-        self._rows = Rows(self._connection, load_key(self._path))
-        self._file = self._identity()
-        self._make_folder()
-        return self._connection, self._rows
-
-    def _make_folder(self) -> None:
-        """Where the second and third line may leave files; the folder it lies in is not made. Raises OSError."""
-        folder = fallback.folder(self._path)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder, 0o700)
-            os.chmod(folder, 0o770)  # noqa: S103 - whatever the umask: a group in common may let Asterisk's user in
-
-    def _identity(self) -> tuple[int, int] | None:
-        try:
-            status = os.stat(self._path)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-        self._connection = self._rows = None
-
     def _sweep(self) -> None:
         if time.monotonic() < self._sweep_at:
             return
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
         try:
-            connection, _ = self._connect()
-            with immediate(connection):
-                tasks.write_expired(connection, self._clock())
+            self._commits.write_expired(self._clock())
         except (sqlite3.Error, OSError, StoreError) as error:
             self._trouble(error)
-
-
-def _passes(error: Exception) -> bool:
-    """Whether it is the database's state (locked, full, damaged, gone), not the value that was to be
-    written.
-    """
-    return (
-        isinstance(error, (sqlite3.OperationalError, OSError, StoreError)) or type(error) is sqlite3.DatabaseError
-    )

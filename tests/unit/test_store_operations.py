@@ -33,6 +33,7 @@ NOTED = replace(attempt(call("noted"), Result.ACCEPTED), caller_id="fixed", note
     "operation",
     [
         CallOpened(call("a", number=None)),
+        CallOpened(call("a"), (NOTED,)),
         CallAnswered(call("a"), (NOTED,)),
         missed("a"),
         answered("a"),
@@ -74,13 +75,20 @@ def test_a_line_of_the_release_before_is_read() -> None:
     assert operation.callback == CallbackWish(1772360120.0, 1772446520.0)
 
 
+def test_a_call_that_was_opened_before_attempts_were_told_with_it() -> None:
+    line = json.loads(to_line(CallOpened(call("a"))))
+    del line["attempts"]
+    line["v"] = 2
+    assert from_line(json.dumps(line)) == CallOpened(call("a"))
+
+
 @pytest.mark.parametrize(
     "line",
     [
         "",
         "[]",
         "null",
-        V1_ENDED.replace('"v":1', '"v":3'),
+        V1_ENDED.replace('"v":1', '"v":4'),
         V1_ENDED.replace('"v":1,', ""),
         V1_ENDED.replace('"op":"ended"', '"op":"erased"'),
         V1_ENDED.replace('"no_answer"', '"engaged"'),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from router.callbacks import REACHED_US
@@ -169,47 +168,6 @@ def operations(calls: Sequence[tuple[str, str, str, int]]) -> list[Operation]:
             outcome = Outcome.ABANDONED if kind == "abandoned" else Outcome.NO_ANSWER
             found += whole(missed(f"call{place}", float(at), number=number, campaign=campaign, outcome=outcome))
     return found
-
-
-@settings(deadline=None, max_examples=60)
-@given(CALLS, st.data())
-def test_any_order_and_any_repetition_leaves_at_most_one_open(
-    calls: list[tuple[str, str, str, int]], data: st.DataObject
-) -> None:
-    """Every call is written whole, in any order, parts of it twice; then all of it once more in its own order."""
-    given_order = operations(calls)
-    shuffled = data.draw(
-        st.permutations(given_order + data.draw(st.lists(st.sampled_from(given_order), max_size=6)))
-    )
-    with TemporaryDirectory() as folder:
-        path = f"{folder}/calls.db"
-        write(path, shuffled)
-        first = dump(path)
-        held = [(row[1], row[2]) for row in first["callbacks"] if row[3] in ("open", "claimed")]
-        assert len(held) == len(set(held))
-        assert len(first["calls"]) == len(calls)
-        assert sorted(str(row[5]) for row in first["calls"]) == sorted(
-            {"missed": "no_answer"}.get(kind, kind) for kind, *_ in calls
-        )
-        joined = {row[1] for row in first["callback_calls"]}
-        assert joined == {row[0] for row in first["calls"] if row[5] != "answered"}
-        owed = {(row[1], row[2]) for row in first["callbacks"] if row[3] == "open"}
-        assert owed == still_owed(first["calls"])
-        write(path, given_order)
-        assert dump(path) == first
-
-
-def still_owed(rows: Sequence[Sequence[object]]) -> set[tuple[object, object]]:
-    """(campaign, caller) of every missed call that began after the last time a human took one of theirs."""
-    return {
-        (row[3], row[4])
-        for row in rows
-        if row[5] != "answered"
-        and not any(
-            other[5] == "answered" and (other[3], other[4]) == (row[3], row[4]) and str(other[7]) >= str(row[1])
-            for other in rows
-        )
-    }
 
 
 @given(CALLS)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from router.model import Outcome, Pause, StaffCall
-from router.store import writer as module
+from router.store import commits as module
 from router.store.database import open_database, reader
 from router.store.fallback import folder
 from router.store.operations import to_line
@@ -366,15 +366,18 @@ class Failing:
     """A connection whose COMMIT fails as SQLite reports a failed fsync, while `broken` is set."""
 
     broken = False
+    name = "SQLITE_IOERR_FSYNC"
+    made = 0
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        Failing.made += 1
 
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
         if sql == "COMMIT" and Failing.broken:
             self.connection.execute("ROLLBACK")
             error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+            error.sqlite_errorname = Failing.name
             raise error
         return self.connection.execute(sql, *args)
 
@@ -382,19 +385,25 @@ class Failing:
         return getattr(self.connection, name)
 
 
+@pytest.mark.parametrize("name", ["SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE"])
 def test_a_failing_disk_is_never_reported_as_stored(
-    path: str, start: Callable[[], Writer], told: Told, monkeypatch: pytest.MonkeyPatch
+    path: str, start: Callable[[], Writer], told: Told, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """What an fsync could not keep is written again by the connection that knows: another one would find it in the
+    log, and take it for committed."""
+    monkeypatch.setattr(Failing, "name", name)
+    monkeypatch.setattr(Failing, "made", 0)
     monkeypatch.setattr(module, "open_database", lambda *a, **o: Failing(open_database(*a, **o)))
     monkeypatch.setattr(Failing, "broken", True)
     writer = start()
     writer.call_opened(call("first"))
     assert not writer.flush(0.5)
     assert outcomes(path) == []
-    assert any("the disk fails (SQLITE_IOERR_FSYNC" in line for line in told.trouble)
+    assert any(f"the disk fails ({name}" in line for line in told.trouble)
     monkeypatch.setattr(Failing, "broken", False)
     assert writer.flush(20)
     assert outcomes(path) == [None]
+    assert (Failing.made == 1) == (name == "SQLITE_IOERR_FSYNC")
 
 
 def make_newer(path: str) -> None:
@@ -548,7 +557,8 @@ def test_killed_at_any_moment_each_call_is_whole_or_not_there(path: str) -> None
 
 def test_what_could_be_written_nowhere_is_said_to_be_lost(path: str, told: Told) -> None:
     open_database(path).close()
-    os.mkdir(f"{path}.spool")
+    for name in ("spool", "journal.0"):
+        os.mkdir(f"{path}.{name}")
     with closing(nobody_writes(path)):
         writer = Writer(path, node="test", on_trouble=told.trouble.append)
         writer.start()
@@ -573,9 +583,9 @@ def test_a_disk_that_fills_in_mid_line_leaves_no_half_line(path: str, monkeypatc
         error = spool.add(whole(missed("second")))
     assert error is not None
     assert Path(spool.path).read_bytes() == kept
-    assert (len(spool), spool.journalled) == (4, 2)
+    assert (len(spool), spool.on_disk) == (4, 2)
     assert spool.add([]) is None
-    assert (len(spool), spool.journalled) == (4, 4)
+    assert (len(spool), spool.on_disk) == (4, 4)
     operations, unread, _ = spool.head(10)
     assert operations == [*whole(missed("first")), *whole(missed("second"))]
     assert unread == []
