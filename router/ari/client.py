@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from router.ari import wire
+from router.ari.fields import text_at
 from router.ari.requests import DEADLINE
 from router.ari.rest import Refused, give_error, segment
 from router.errors import AriAllocation, AriConflict, AriError, AriGone
@@ -29,8 +30,14 @@ class Client:
     """Asterisk, as far as the router commands it."""
 
     def __init__(self, link: Link) -> None:
+        self._link = link
         self._requests = link.requests
         self._app = link.app
+
+    @property
+    def steady(self) -> bool:
+        """Whether the link is up, and its owner has caught up with what it missed."""
+        return self._link.steady
 
     # --- Channels -----------------------------------------------------------------------------------------
 
@@ -211,6 +218,23 @@ class Client:
         path = f"applications/{segment(name)}/eventFilter"
         return self._requests.submit("PUT", path, None, body, lane=f"app {name}", deadline=deadline)
 
+    def global_variable(self, name: str) -> asyncio.Future[str]:
+        """A global variable of the dialplan, or one that Asterisk makes without a channel (`EPOCH`); empty where
+        there is none."""
+        query = {"variable": name}
+        return self._requests.ask("GET", "asterisk/variable", query, read=_value, lane="globals")
+
+    def set_global(self, name: str, value: str) -> asyncio.Future[None]:
+        """Set a global variable; an empty value is as good as none."""
+        body = {"variable": name, "value": value}
+        return self._requests.submit("POST", "asterisk/variable", None, body, lane="globals")
+
+    def reload_module(self, name: str, *, deadline: float = DEADLINE) -> asyncio.Future[None]:
+        """Have a module read its files again; answered once it has. Travels over HTTP. AriGone when it does not
+        run."""
+        path = f"asterisk/modules/{segment(name)}"
+        return self._requests.submit("PUT", path, lane=f"module {name}", deadline=deadline, slow=True)
+
     def asterisk_info(self, *, deadline: float = DEADLINE) -> asyncio.Future[wire.AsteriskInfo]:
         """Which Asterisk this is."""
         return self._requests.ask(
@@ -219,3 +243,7 @@ class Client:
 
     def _list(self, path: str, read: Callable[[object], tuple[T, ...]]) -> asyncio.Future[tuple[T, ...]]:
         return self._requests.ask("GET", path, read=read, lane=f"list {path}", slow=True)
+
+
+def _value(raw: object) -> str:
+    return text_at(raw, "value")

@@ -22,6 +22,9 @@ from router.errors import AriDisconnected, AriError, AriTimeout
 #: Connections at once.
 POOL: Final = 8
 
+#: A request has its own deadline, and a connection that Asterisk's short backlog turned away is made within that.
+UNLIMITED: Final = aiohttp.ClientTimeout(total=None)
+
 
 class Lanes:
     """The pool of one connection's time."""
@@ -86,7 +89,7 @@ class Lanes:
         headers = None if request.content is None else {"Content-Type": "application/json"}
         url = URL(f"{self._root}/{request.uri}", encoded=True)
         async with self._session.request(
-            request.method, url, data=request.content, headers=headers, allow_redirects=False
+            request.method, url, data=request.content, headers=headers, allow_redirects=False, timeout=UNLIMITED
         ) as response:
             body = bytearray()
             async for chunk in response.content.iter_any():

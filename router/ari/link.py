@@ -21,7 +21,7 @@ from router.ari.lanes import Lanes
 from router.ari.pace import Pace, Retries
 from router.ari.requests import Requests
 from router.ari.websocket import Closed, Socket
-from router.errors import AriGone, AriTimeout, RouterError
+from router.errors import AriGone, AriTimeout, RouterError, Unhealthy
 from router.log import fact
 from router.model import Ari, Secret
 
@@ -114,6 +114,8 @@ class Link:
         self._running = False
         self._over: asyncio.Future[str] | None = None
         """Resolves with the reason why the connection of the moment is over."""
+        self._given_up: deque[float] = deque()
+        """When we stopped waiting for websockets that Asterisk may open yet."""
         self._up = False
         self._owner_told = False
         self._held: deque[wire.Event] | None = None
@@ -160,6 +162,11 @@ class Link:
             unread=dict(self._unread),
         )
 
+    @property
+    def steady(self) -> bool:
+        """Whether requests reach Asterisk and its owner has caught up: what was concluded before still holds."""
+        return self._up and self._over is not None and not self._over.done()
+
     # --- One connection -----------------------------------------------------------------------------------
 
     async def _connection(self, session: aiohttp.ClientSession) -> str:
@@ -167,6 +174,8 @@ class Link:
         try:
             opened = await opening.open_websocket(session, self._ari, self._pace.connect)
         except opening.Unreachable as error:
+            if error.asked:
+                self._given_up.append(self._loop.time())
             return str(error)
         channel = Socket(opened)
         carrier = Lanes(session, opening.root_url(self._ari), self.requests.carried)
@@ -263,13 +272,22 @@ class Link:
         elif isinstance(message, wire.Unknown):
             self._count(message.kind, logging.WARNING if message.malformed else logging.DEBUG)
         elif isinstance(message, wire.ApplicationReplaced):
-            raise Replaced
+            raise self._replaced()
         elif self._held is None:
             self._deliver(message)
         elif len(self._held) < HELD:
             self._held.append(message)
         else:
             raise Closed(f"more than {HELD} events came in while catching up")
+
+    def _replaced(self) -> Exception:
+        """Who has taken the name: another program, or a connection of our own that a slow Asterisk opened late."""
+        while self._given_up and self._given_up[0] < self._loop.time() - self._pace.late:
+            self._given_up.popleft()
+        if not self._given_up:
+            return Replaced()
+        self._given_up.popleft()
+        return Closed("Asterisk has opened an earlier connection of ours: starting afresh")
 
     def _deliver(self, event: wire.Event) -> None:
         try:
@@ -335,7 +353,7 @@ class Link:
             return
         match error:
             case Replaced():
-                self._over.set_exception(RouterError(REPLACED.format(app=self._ari.app)))
+                self._over.set_exception(Unhealthy(REPLACED.format(app=self._ari.app)))
             case Closed() | RouterError():
                 self._over.set_result(str(error))
             case _:

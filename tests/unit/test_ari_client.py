@@ -49,6 +49,10 @@ async def it() -> AsyncIterator[Running]:
             lambda c: c.set_variable("c1", "TIMEOUT(absolute)", "0"),
             ("POST", "channels/c1/variable", {"variable": "TIMEOUT(absolute)", "value": "0"}),
         ),
+        (
+            lambda c: c.set_global("CALLROUTER_ALIVE", "1795335872"),
+            ("POST", "asterisk/variable", {"variable": "CALLROUTER_ALIVE", "value": "1795335872"}),
+        ),
         (lambda c: c.create_bridge("b1"), ("POST", "bridges/b1", {"type": "mixing"})),
         (
             lambda c: c.add_to_bridge("b1", "c1", "c1-01"),
@@ -116,6 +120,13 @@ async def test_what_is_read_is_typed(it: Running) -> None:
     assert (await it.client.channel("c1")).name == "PJSIP/trunk-c1"
     assert await it.client.application() == wire.Application("callrouter", ("c1",), ())
     assert (await it.client.asterisk_info()).version == "22.10.1"
+    it.fake.answers[("GET", "asterisk/variable")] = (200, {"value": "1795335872"})
+    assert await it.client.global_variable("EPOCH") == "1795335872"
+
+
+async def test_a_module_is_reloaded_beside_what_goes_over_the_websocket(it: Running) -> None:
+    await it.client.reload_module("pbx_config.so")
+    assert it.fake.requests == [("http", "PUT", "asterisk/modules/pbx_config.so", None)]
 
 
 @pytest.mark.parametrize(

@@ -583,9 +583,10 @@ def test_retries_double_up_to_the_cap_and_start_again_after_a_stable_connection(
     retries = Retries(pace)
     pauses = [retries.next(0.0) for _ in range(50)]
     for number, pause in enumerate(pauses):
-        longest = min(5.0, 0.1 * 2**number)
+        longest = min(1.0, 0.1 * 2**number)
         assert longest / 2 <= pause <= longest
-    assert retries.next(pace.stable) <= 0.1
+    assert retries.next(pace.stable) == 0.0
+    assert 0.0 < retries.next(0.0) <= 0.1
 
 
 def test_the_default_pace_notices_a_dead_peer_within_ten_seconds() -> None:
