@@ -20,6 +20,7 @@ from panoramisk.ami_protocol import AMIProtocol
 
 from router.errors import RouterError
 from router.model import Ami, Config, Secret, Trunk
+from router.numbers import safe_text
 
 #: Seconds for the whole question, connecting included.
 DEADLINE: Final = 5.0
@@ -177,9 +178,9 @@ class Connection:
         Raises RouterError when the connection is gone, when a field holds a line break (which would begin another
         action), and when the user may not do this.
         """
-        for name, value in fields.items():
-            if re.search(r"[\r\n\0]", value):
-                raise RouterError(f"AMI {action}: {name} holds a line break")
+        for name, value in {"the name of the action": action, **fields}.items():
+            if re.search(r"[\r\n\0]", name + value):
+                raise RouterError(f"AMI {safe_text(action)}: {safe_text(name)} holds a line break")
         if self._lost.done():
             raise self._gone()
         asked: asyncio.Future[Any] = self._manager.send_action({"Action": action, **fields})

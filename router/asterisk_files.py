@@ -18,7 +18,8 @@ STATIC: Final = "extensions.conf"
 
 _HIDDEN: Final = "********"
 _WORD: Final = re.compile(r"@([A-Z]+)@")
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"})  # noqa: S104 - not listened on
+"""How this machine is reached from itself; an address that stands for all of them is no wish to listen on all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _words(
 
 
 def _address(host: str) -> str:
-    return "127.0.0.1" if host in _LOOPBACK else host
+    return "127.0.0.1" if host.lower() in _LOOPBACK else host
 
 
 def _trunk(trunk: Trunk) -> dict[str, str]:

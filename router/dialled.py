@@ -31,7 +31,8 @@ _HEADER_LIMIT: Final = 4096
 """Characters of a Diversion header that are looked at, from its end; at most _DIVERSIONS of its values."""
 _DIVERSIONS: Final = 8
 _DIGITS_LIMIT: Final = 32
-_DID_LIMIT: Final = 40
+DID_LIMIT: Final = 40
+"""Characters of what was dialled that are kept, where it is no number."""
 
 
 def find_did(config: Config, inbound: Inbound) -> Did:
@@ -58,7 +59,7 @@ def find_did(config: Config, inbound: Inbound) -> Did:
                 return Did(number, source)
             if number and readable is None:
                 readable = Did(number, source)
-            if anything is None and (shown := safe_text(text, _DID_LIMIT)):
+            if anything is None and (shown := safe_text(text, DID_LIMIT)):
                 anything = Did(shown, source)
     return readable or anything or Did(UNKNOWN_DID, "none")
 

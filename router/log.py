@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
+from typing import Final
+
+_OURS: Final = "router"
+_DIGITS: Final = re.compile(r"(?<![0-9.])[0-9]{7,}(?=[0-9]{2})")
+"""What could be a telephone number, but for its last two digits."""
 
 
 class LineFormatter(logging.Formatter):
-    """UTC time, level, logger and message on one line: whatever a message carries cannot forge a second one."""
+    """UTC time, level, logger and message on one line: whatever a message carries cannot forge a second one.
+
+    What the program says itself holds no number. What a library says and what stands in a traceback is not known
+    beforehand: long rows of digits are hidden in it.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         text = super().format(record)
+        if record.exc_info or record.name.partition(".")[0] != _OURS:
+            text = _DIGITS.sub("…", text)
         line = f"{stamp}.{int(record.msecs):03d}Z {record.levelname.lower():7} {record.name} {text}"
         if line.isprintable():
             return line

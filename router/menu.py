@@ -140,6 +140,12 @@ def begin(menu: Menu, at: float) -> Step:
     return _before((AnswerCaller(), StartTimer(Timer.MAX_WAIT, left)), _say(menu, Prompt.ENTER_PIN))
 
 
+def lock(menu: Menu) -> Step:
+    """Too many wrong PINs have come meanwhile, on this call or on others beside it: whoever is still asked for one
+    is not listened to any more."""
+    return (menu, ()) if menu.stage is not Stage.PIN else _leave(replace(menu, locked=True), Prompt.NO_MENU)
+
+
 def step(menu: Menu, event: Event) -> Step:
     """Take one event. An event that means nothing at this stage changes nothing."""
     handler = _HANDLERS.get(type(event))

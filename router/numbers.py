@@ -25,7 +25,9 @@ _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 _SHAPE = re.compile(rf"\(?(\+?)([{_DASHES}{_SPACES}0-9()./]+)", re.ASCII)
 _NOT_DIGITS = re.compile(r"[^0-9]+", re.ASCII)
 _SCHEME = re.compile(r"(sips?|tel):", re.IGNORECASE)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+("?)', re.DOTALL)
+"""A quoted name, or a quote that nobody closes and all that follows it. Each character is looked at once: a header
+full of quotes would hold up every call otherwise."""
 _HIDDEN = "•"
 
 _COSTLY_NETWORKS: Final = {870: "Inmarsat", 881: "satellite", 882: "global network", 883: "global network"}
@@ -45,25 +47,22 @@ def read_number(text: str, country: str) -> str:
 def dialable(text: str, country: str) -> str:
     """`read_number` for somebody whom we ring. Raises NumberError for what must never be dialled:
     emergency and short codes, premium, shared-cost, personal and satellite numbers, ranges not in use."""
-    from phonenumbers import PhoneNumberType, is_valid_number, number_type
+    from phonenumbers import is_valid_number
 
-    _refuse_short(text, country)
-    number = _parse(text, country)
-    if number.country_code in _COSTLY_NETWORKS:
-        raise NumberError(f"is a {_COSTLY_NETWORKS[number.country_code]} number, which is never dialled")
-    refused = {
-        PhoneNumberType.PREMIUM_RATE: "premium-rate",
-        PhoneNumberType.SHARED_COST: "shared-cost",
-        PhoneNumberType.PERSONAL_NUMBER: "personal (forwarding)",
-        PhoneNumberType.PAGER: "pager",
-        PhoneNumberType.VOICEMAIL: "voicemail",
-    }
-    kind = number_type(number)
-    if kind in refused:
-        raise NumberError(f"is a {refused[kind]} number, which is never dialled")
+    number = _harmless(text, country)
     if not is_valid_number(number):
         raise NumberError("is in no range that is in use")
     return _e164(number)
+
+
+def never_dialled(text: str, country: str) -> str:
+    """Why nobody should call this back, '' where nothing speaks against it: premium and the like, as `dialable`
+    refuses, or no number at all. A range that is not known to be in use is no reason: new ones come up."""
+    try:
+        _harmless(text, country)
+    except NumberError as error:
+        return str(error)
+    return ""
 
 
 def in_use(number: str) -> bool:
@@ -82,7 +81,7 @@ def header_number(value: str) -> str:
     The first address counts where there are several; the display name, parameters, a password and what
     follows the first 16,384 characters are left out. What comes back is as foreign as what went in.
     """
-    text = _QUOTED.sub("", value[:LONGEST_HEADER]).strip()
+    text = _QUOTED.sub(lambda found: "" if found[1] else found[0], value[:LONGEST_HEADER]).strip()
     bracketed = "<" in text
     text = text.partition("<")[2].partition(">")[0] if bracketed else text.partition(",")[0]
     text = text.strip()
@@ -209,6 +208,27 @@ def _refuse_short(text: str, country: str) -> None:
         raise NumberError("is an emergency number, which is never dialled")
     if is_valid_short_number(PhoneNumber(country_code=code, national_number=int(digits))):
         raise NumberError("is a short number, which is never dialled")
+
+
+def _harmless(text: str, country: str) -> PhoneNumber:
+    """The number, unless dialling it may alarm somebody or cost a fortune. Raises NumberError."""
+    from phonenumbers import PhoneNumberType, number_type
+
+    _refuse_short(text, country)
+    number = _parse(text, country)
+    if number.country_code in _COSTLY_NETWORKS:
+        raise NumberError(f"is a {_COSTLY_NETWORKS[number.country_code]} number, which is never dialled")
+    refused = {
+        PhoneNumberType.PREMIUM_RATE: "premium-rate",
+        PhoneNumberType.SHARED_COST: "shared-cost",
+        PhoneNumberType.PERSONAL_NUMBER: "personal (forwarding)",
+        PhoneNumberType.PAGER: "pager",
+        PhoneNumberType.VOICEMAIL: "voicemail",
+    }
+    kind = number_type(number)
+    if kind in refused:
+        raise NumberError(f"is a {refused[kind]} number, which is never dialled")
+    return number
 
 
 def _e164(number: PhoneNumber) -> str:

@@ -145,9 +145,18 @@ class OwnLine:
             self._wrong.pop(menu.salesperson, None)
         for command in commands:
             self._RUN[type(command)](self, line, command)
+        if any(isinstance(command, WrongPin) for command in commands):
+            self._lock(menu.salesperson)
         if menu.settled:
             self._lines.pop(menu.channel, None)
             self._player.forget(menu.channel)
+
+    def _lock(self, salesperson: str) -> None:
+        """Many calls at once have no more tries than one after the other."""
+        if self._locked(salesperson, self._wall()):
+            for line in tuple(self._lines.values()):
+                if line.menu.salesperson == salesperson:
+                    self._commit(line, *machine.lock(line.menu))
 
     def _locked(self, salesperson: str, wall: float) -> bool:
         count, last = self._wrong.get(salesperson, (0, 0.0))

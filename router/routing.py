@@ -42,7 +42,7 @@ from router.model import (
     Target,
 )
 from router.schedule import is_absent, is_open
-from router.screening import blocked, challenged, find_vip
+from router.screening import blocked, capped, challenged, find_vip
 
 __all__ = ["UNKNOWN_DID", "decide", "find_caller", "find_did"]
 
@@ -99,11 +99,14 @@ def decide(config: Config, inbound: Inbound, at: datetime, situation: Situation 
         Reason(f"asterisk.trunks.{trunk_of(config, inbound).id}.did_from", f"{did.number}, from {did.source}"),
         Reason(key, "no campaign owns this number" if unknown else campaign.name),
     ]
+    case = _Case(config, campaign, key, did, caller, at, at.timestamp(), situation, reasons)
     staff = _own_line(config, caller)
     if staff is not None:
         reasons.append(Reason(f"salespeople.{staff.id}.mobile", f"{staff.name}'s own line: the menu, no lead"))
+        # A caller ID is a claim: a menu that answers whoever claims it, as often as he likes, takes up the lines.
+        if capped(config.screening, caller, situation.recent, reasons):
+            return case.decided(None, Outcome.BLOCKED)
         return Decision(campaign.id, did, caller, None, None, tuple(reasons), staff=staff.id)
-    case = _Case(config, campaign, key, did, caller, at, at.timestamp(), situation, reasons)
     if blocked(config.screening, caller, situation.recent, reasons):
         return case.decided(None, Outcome.BLOCKED)
     hunts, after, where, refused = _hunts(case)

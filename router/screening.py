@@ -21,8 +21,13 @@ def blocked(screening: Screening, caller: Caller, recent: Mapping[str, int], rea
             reasons.append(Reason(f"screening.block[{place}]", "the caller is blocked"))
             return True
         reasons.append(Reason("screening.block", "the caller is not on it"))
+    return capped(screening, caller, recent, reasons)
+
+
+def capped(screening: Screening, caller: Caller, recent: Mapping[str, int], reasons: list[Reason]) -> bool:
+    """Whether this number has called too often within the last 60 seconds (`recent`)."""
     cap = screening.max_per_minute
-    if cap is None:
+    if cap is None or caller.number is None:
         return False
     call = recent.get(caller.number, 0) + 1
     reasons.append(Reason("screening.max_per_minute", f"call {call} in a minute, {cap} are let in"))

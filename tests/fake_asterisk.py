@@ -70,7 +70,7 @@ class FakeAsterisk:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_get("/ari/events", self._websocket)
-        app.router.add_route("*", "/ari/{path:.*}", self._http)
+        app.router.add_route("*", r"/ari/{path:[\s\S]*}", self._http)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)

@@ -10,8 +10,8 @@ from typing import Any, Final, NoReturn
 import click
 
 from router import __version__
-from router.commands.context import Context
-from router.errors import RouterError, Unhealthy
+from router.commands.context import Context, one_line
+from router.errors import ConfigError, RouterError, Unhealthy
 
 COMMANDS: Final = {
     "check": "Validate campaigns.yaml: every error at once, with its line.",
@@ -55,8 +55,10 @@ class LazyGroup(click.Group):
                 # Here, where its failure can be told: at the interpreter's end it could not.
                 if sys.stdout is not None:
                     sys.stdout.flush()
+        except ConfigError as error:
+            _refuse("\n".join(one_line(problem.text(error.file)) for problem in error.problems), 1)
         except RouterError as error:
-            _refuse(str(error), 3 if isinstance(error, Unhealthy) else 1)
+            _refuse(one_line(str(error)), 3 if isinstance(error, Unhealthy) else 1)
         except UnicodeEncodeError:
             _refuse("an argument is no text; write it in UTF-8", 1)
         except BrokenPipeError:
@@ -64,7 +66,7 @@ class LazyGroup(click.Group):
             sys.exit(1)
         except OSError as error:
             _silence()
-            _refuse(f"{error.filename or 'cannot write the output'}: {error.strerror}", 1)
+            _refuse(one_line(f"{error.filename or 'cannot write the output'}: {error.strerror}"), 1)
 
 
 def _refuse(why: str, status: int) -> NoReturn:

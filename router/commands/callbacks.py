@@ -33,6 +33,7 @@ _LIST = named(
     "lease_until",
     "closed_at",
     "close_reason",
+    "do_not_call",
 )
 
 _MISSED: Final = ("id", "started_at", "did", "outcome", "ring_seconds", "recording", "recording_seconds")
@@ -99,6 +100,11 @@ def list_(
     with shown.reading(context) as connection:
         found = list_callbacks(connection, time.time(), states=wanted, campaign=campaign, limit=limit)
     rows = shown.show_callers(context, found, why, "callbacks list")
+    against = shown.warnings(context)
+    for row, each in zip(rows, found, strict=True):
+        row["do_not_call"] = against(each["caller"])
+        if output_format == "table" and row["do_not_call"] is not None:
+            row["state"] = "do not call"
     columns = _table(shown.zone(context)) if output_format == "table" else _LIST
     render(rows, columns, output_format, sys.stdout)
 
@@ -118,6 +124,7 @@ def show(context: Context, callback: str, numbers: bool, reason: str | None, out
         found = get_callback(connection, callback, time.time())
         missed = [{key: row[key] for key in _MISSED} for row in calls_of(connection, callback)]
     row = shown.show_callers(context, [found], why, f"callbacks show {callback}")[0]
+    row["do_not_call"] = shown.warnings(context)(found["caller"])
     if output_format != "table":
         render([{**row, "missed": missed}], (*_LIST, *named("missed")), output_format, sys.stdout)
         return
@@ -161,6 +168,10 @@ def claim(context: Context, callback: str, lease: float, who: str | None) -> Non
         )
     until = datetime.fromtimestamp(task.lease_until or now, UTC).astimezone(shown.zone(context))
     say(f"{callback}: yours ({name}) until {until:%Y-%m-%d %H:%M %Z}", sys.stdout)
+    against = shown.warnings(context)(number)
+    if number and against:
+        say(f"do not call {number}: it {against}", sys.stdout)
+        return
     say(f"call {number}" if number else "the number was erased: nobody can be called", sys.stdout)
 
 
@@ -267,6 +278,7 @@ def _upright(clock: tzinfo) -> tuple[Column, ...]:
         Column("lease_until", "Claimed until", format=at),
         Column("closed_at", "Closed", format=at),
         Column("close_reason", "Why"),
+        Column("do_not_call", "Do not call: it"),
     )
 
 

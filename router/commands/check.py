@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.commands.context import Context
+from router.commands.context import Context, one_line
 from router.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def command(context: Context, form: str) -> None:
         errors = error.problems
     remarks = warnings(config) if config else ()
     if form == "json":
-        click.echo(json.dumps(_report(file, config, errors, remarks), ensure_ascii=False, indent=2))
+        report = _report(file, config, errors, remarks)
+        click.echo(json.dumps(report, ensure_ascii=not file.isprintable(), indent=2))
     else:
         _say(file, config, errors, remarks)
     if config is None:
@@ -48,6 +49,7 @@ def command(context: Context, form: str) -> None:
 
 
 def _say(file: str, config: Config | None, errors: tuple[Problem, ...], remarks: tuple[Problem, ...]) -> None:
+    file = one_line(file)
     for problem in errors:
         click.echo(problem.text(file), err=True)
     for remark in remarks:

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from router.commands.context import Context
+from router.commands.context import Context, one_line
 from router.errors import Refused, Unhealthy
 
 #: Seconds that a reload may take: reading 100,000 numbers takes a few.
@@ -43,4 +43,4 @@ def command(context: Context) -> None:
             if time.monotonic() > deadline:
                 raise Unhealthy(f"process {pid} did not take the file within {PATIENCE:.0f} s; look at its log")
             time.sleep(0.05)
-    click.echo(f"{config.file}: in force as {config.version}")
+    click.echo(f"{one_line(config.file)}: in force as {config.version}")

@@ -68,6 +68,23 @@ def show_callers(context: Context, found: list[sqlite3.Row], numbers: str | None
     return [{**dict(row), "caller": _caller(row, whole=numbers is not None)} for row in found]
 
 
+def warnings(context: Context) -> Callable[[str | None], str | None]:
+    """A function that says why nobody should call a caller back, None where nothing speaks against it: a caller ID
+    can be forged to have a premium number called."""
+    from router.numbers import never_dialled
+
+    config = None if context.db_override else context.config()
+
+    def against(number: str | None) -> str | None:
+        if number is None:
+            return None
+        if config is not None and number in config.by_number:
+            return "is one of our own numbers"
+        return never_dialled(number, config.country if config is not None else "") or None
+
+    return against
+
+
 def zone(context: Context) -> tzinfo:
     """The company's zone; UTC where `--db` stands in for the configuration."""
     if context.db_override:

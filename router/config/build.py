@@ -65,6 +65,8 @@ EXPIRE: Final = 5 * 86400.0
 UNKNOWN: Final = "unknown"
 """The id of the campaign that stands for unknown_number."""
 MOST_SHOWN: Final = source.MOST_PROBLEMS
+MOST_FOUND: Final = 100_000
+"""Beyond so many pydantic's mistakes are not listed to find the first: they come as a list of all, 1 kB each."""
 MOST_TEXT: Final = 500
 """Characters of a key's path, of what is wrong, and of a mend."""
 
@@ -105,6 +107,9 @@ def _load(path: str, data: bytes, environ: Mapping[str, str] | None, today: date
     try:
         keys = FileKeys.model_validate(root, context=names)
     except ValidationError as error:
+        if error.error_count() > MOST_FOUND:
+            wrong = f"has {error.error_count()} mistakes, which is no configuration"
+            raise source.Unreadable(wrong, "write it as in the example") from None
         found = error.errors(include_url=False, include_input=False)
         problems.extend(problem(one, places, KNOWN_KEYS) for one in found[:MOST_SHOWN])
         hidden = max(0, len(found) - MOST_SHOWN)
@@ -213,7 +218,7 @@ def _config(
         timezone=company.timezone,
         language=company.language,
         node=keys.node or _host(),
-        database=os.path.join(os.path.dirname(file), os.path.expanduser(keys.database)),
+        database=_beside(file, keys.database),
         ari=Ari(ari.url, ari.username, ari.app, ari.transport),
         ari_password=secrets["ari"],
         ami=Ami(ami.host, ami.port, ami.username) if ami else None,
@@ -229,8 +234,14 @@ def _config(
         screening=screening(keys.screening, times_of(keys.defaults.ring)),
         speech=keys.speech.speech(),
         health=keys.health.health() if keys.health else None,
+        dialplan=_beside(file, asterisk.dialplan) if asterisk.dialplan else "",
         pins=MappingProxyType(dict(pins)),
     )
+
+
+def _beside(file: str, path: str) -> str:
+    """A path of the file, absolute: relative ones begin where it lies."""
+    return os.path.join(os.path.dirname(file), os.path.expanduser(path))
 
 
 def _host() -> str:

@@ -89,6 +89,7 @@ class TrunkKeys(Keys):
 class AsteriskKeys(Keys):
     ari: AriKeys
     ami: AmiKeys | None = None
+    dialplan: kinds.File | None = None
     trunks: Annotated[dict[kinds.Id, TrunkKeys], AfterValidator(filled)]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 from router.model.words import Accept, Strategy, Withheld
 
@@ -253,7 +253,7 @@ class Ami:
 
 
 class Secret:
-    """A password that no `repr`, log line or traceback shows."""
+    """A password that no `repr`, log line or traceback shows, and that no pickle holds."""
 
     __slots__ = ("_value",)
 
@@ -265,6 +265,12 @@ class Secret:
 
     def __repr__(self) -> str:
         return "Secret(…)"
+
+    def __deepcopy__(self, _memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a secret is not written down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,5 +303,7 @@ class Config:
     speech: Speech = field(default_factory=Speech)
     health: Health | None = None
     """None: monitoring is not answered."""
+    dialplan: str = ""
+    """Absolute path of the generated dialplan, which `run` keeps fresh; empty: it does not."""
     pins: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}))
     """Salesperson -> the PIN of the menu on their own line."""

@@ -92,7 +92,13 @@ def _run(words: list[str], folder: str, spoken: str) -> None:
     with open(said, "wb") as reply:
         try:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=reply, stderr=reply, cwd=folder, start_new_session=True
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=reply,
+                stderr=reply,
+                cwd=folder,
+                env=_environment(),
+                start_new_session=True,
             )
         except (OSError, ValueError) as error:
             raise Hung(f"{words[0]} cannot be run ({getattr(error, 'strerror', None) or error})") from None
@@ -108,6 +114,11 @@ def _run(words: list[str], folder: str, spoken: str) -> None:
             lines = reply.read(LONGEST_REPLY).decode(errors="replace").strip().splitlines()
         why = f": {safe_text(lines[-1], 120)}" if lines else ""
         raise Unspoken(f"{words[0]} failed (status {process.returncode}){why}")
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without the passwords that may stand in it: a speech program need not know them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CALLROUTER_")}
 
 
 def _wait(process: subprocess.Popen[bytes], name: str, limits: Mapping[str, int]) -> None:

@@ -259,19 +259,6 @@ async def test_a_connection_that_breaks_is_over(
     assert not [callback for callback in made if getattr(callback, "__name__", "") == "connect"]
 
 
-@pytest.mark.parametrize("value", ["x\r\nAction: Originate", "x\n", "x\r", "x\0"])
-async def test_a_line_break_cannot_begin_another_action(fake: FakeAmi, value: str) -> None:
-    fake.contacts["trunk"] = []
-    connection = await Connection.open(fake.ami)
-    await connection.log_in(Secret(PASSWORD))
-    await fails(lambda: connection.ask("PJSIPShowEndpoint", Endpoint=value), "Endpoint holds a line break")
-    await connection.ask("PJSIPShowEndpoint", Endpoint="trunk")
-    connection.close()
-    assert [action["action"] for action in fake.actions] == ["Login", "PJSIPShowEndpoint"]
-    with pytest.raises(RouterError, match="holds a line break"):
-        await trunk_health(fake.ami, Secret(f"{PASSWORD}\r\nAction: Originate"), [trunk()])
-
-
 async def test_nothing_is_asked_while_disconnected(fake: FakeAmi) -> None:
     connection = await Connection.open(fake.ami)
     await connection.log_in(Secret(PASSWORD))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import logging
 
-import pytest
-
 from router.log import LineFormatter, fact
 
 
@@ -20,12 +18,6 @@ def test_a_line_says_when_how_loud_and_who() -> None:
     stamp, level, name, rest = said.split(maxsplit=3)
     assert stamp.endswith("Z")
     assert (level, name, rest) == ("info", "router.x", "call=c1 event=arrived")
-
-
-@pytest.mark.parametrize("evil", ["a\nb", "a\r\nb", "\x1b[2J", "a\u2028b", "\u202eb", "a\x00b", "a\x85b"])
-def test_no_character_forges_a_line_or_moves_the_cursor(evil: str) -> None:
-    assert line(evil).isprintable()
-    assert len(line(evil).splitlines()) == 1
 
 
 def test_a_traceback_stays_on_its_line() -> None:

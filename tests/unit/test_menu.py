@@ -40,6 +40,7 @@ from router.menu import (
     WrongPin,
     begin,
     check_pin,
+    lock,
     step,
 )
 from router.model import Prompt, Secret, StaffCall
@@ -190,6 +191,22 @@ def test_three_wrong_pins_are_the_end() -> None:
     assert line.press(PIN) == ()
     assert HangUpCaller("normal") in line.said()
     assert not line.row().verified
+
+
+def test_a_line_that_is_locked_while_it_asks_listens_no_more() -> None:
+    line = Line()
+    line.press("47")
+    line.menu, line.commands = lock(line.menu)
+    line.all += line.commands
+    assert line.heard() == (Prompt.NO_MENU,)
+    assert line.running() == {Timer.ENDING}
+    assert line.press("11") == ()
+    assert HangUpCaller("normal") in line.said()
+    assert not line.row().verified
+
+
+def test_whoever_is_inside_stays_inside(inside: Line) -> None:
+    assert lock(inside.menu) == (inside.menu, ())
 
 
 def test_the_pin_is_compared_as_a_whole() -> None:

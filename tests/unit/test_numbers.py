@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import NumberError
-from router.numbers import LONGEST_HEADER, dialable, display, header_number, in_use, masked, read_number, safe_text
+from router.numbers import (
+    LONGEST_HEADER,
+    dialable,
+    display,
+    header_number,
+    in_use,
+    masked,
+    never_dialled,
+    read_number,
+    safe_text,
+)
 
 MOBILE = "+33612345678"
 
@@ -145,6 +155,18 @@ def test_what_is_never_dialled(text: str, country: str, why: str) -> None:
 @pytest.mark.parametrize("text", ["06 12 34 56 78", "+33184801001", "+447911123456", "0033612345678"])
 def test_ordinary_numbers_are_dialable(text: str) -> None:
     assert dialable(text, "FR") == read_number(text, "FR")
+
+
+@pytest.mark.parametrize("text", ["+33899123456", "112", "+33112", "3615", "+881612345678", "7" * 32, "", "x"])
+def test_why_nobody_should_call_it_back(text: str) -> None:
+    with pytest.raises(NumberError) as refused:
+        dialable(text, "FR")
+    assert never_dialled(text, "FR") == str(refused.value) != ""
+
+
+@pytest.mark.parametrize("text", ["+33612345678", "+447911123456", "+15551234567"])
+def test_nothing_speaks_against_the_others_nor_against_a_new_range(text: str) -> None:
+    assert never_dialled(text, "FR") == ""
 
 
 def test_in_use() -> None:

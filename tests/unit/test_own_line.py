@@ -183,6 +183,22 @@ async def test_the_line_is_closed_after_too_many_wrong_pins_and_opens_again(boar
     assert played(board) == ("fr:enter-pin",), "they are counted from one again"
 
 
+async def test_calls_at_once_have_no_more_tries_than_one_after_the_other(board: Switchboard) -> None:
+    lines = [f"6.{number}" for number in range(10)]
+    for each in lines:
+        dials(board, id=each)
+    dials(board, BOB, "7.1")
+    for each in lines[:MOST_WRONG]:
+        presses(board, "0000", each)
+    assert stages(board) == [Stage.LEAVING] * len(lines) + [Stage.PIN], "Bob's line is open"
+    assert played(board) == ("fr:no-menu",)
+    presses(board, PIN, lines[-1])
+    board.heard()
+    for each in lines:
+        board.leaves(each)
+    assert [row.verified for row in board.writer.staff] == [False] * len(lines)
+
+
 async def test_a_right_pin_forgets_the_wrong_ones(board: Switchboard) -> None:
     wrong_pins(board, MOST_WRONG - 1)
     dials(board)

@@ -207,15 +207,23 @@ def test_with_everybody_away_the_call_is_unreachable() -> None:
 
 @pytest.mark.parametrize("caller", [ALICE, "0612345678", "33612345678"])
 def test_a_salesperson_who_calls_from_the_own_mobile_is_no_lead(caller: str) -> None:
-    screening = make_screening([ALICE], max_per_minute=1)
+    screening = make_screening([ALICE], max_per_minute=3)
     campaign = make_campaign(hours="office")
     for at in (OPEN, NIGHT):
-        situation = Situation(recent={ALICE: 50})
+        situation = Situation(recent={ALICE: 2})
         decision = decide(config(campaign, screening=screening), make_inbound(caller=caller), at, situation)
         assert (decision.staff, decision.plan, decision.refused) == ("alice", None, None)
         assert (decision.ending, decision.challenge) == (None, False)
-        assert decision.reasons[-1].rule == "salespeople.alice.mobile"
-        assert len(decision.reasons) == 3
+        rules = [reason.rule for reason in decision.reasons[2:]]
+        assert rules == ["salespeople.alice.mobile", "screening.max_per_minute"]
+
+
+def test_the_own_line_is_no_way_around_the_cap() -> None:
+    screening = make_screening(max_per_minute=3)
+    decision = decide(
+        config(make_campaign(), screening=screening), make_inbound(caller=ALICE), OPEN, Situation(recent={ALICE: 3})
+    )
+    assert (decision.staff, decision.refused) == (None, Outcome.BLOCKED)
 
 
 def test_a_salesperson_who_withholds_the_number_is_a_caller() -> None:
