@@ -4,6 +4,7 @@
                                  configuration left (<database>.routes). Sets the channel variables that the ring
                                  loop of the dialplan reads, CALLROUTER_DECIDED last.
     AGI(callrouter-agi,end)      the call is over: writes its rows and opens its callback. Sets CALLROUTER_RECORDED.
+    AGI(callrouter-agi,left)     a caller of the router's has hung up, and the router is away: leaves word of when.
 
 It exits at once each time: no process stays for the ringing or the talk. Whatever goes wrong, it exits without
 its last word, and the dialplan goes on to the third line. Nothing that Asterisk says of the call is dialled or
@@ -20,7 +21,7 @@ LONGEST_DECISION = 1.5
 goes on. A decision takes a tenth of a second."""
 LONGEST_RECORD = 4.0
 """Seconds for what no caller waits for."""
-signal.setitimer(signal.ITIMER_REAL, LONGEST_RECORD if sys.argv[-1] == "end" else LONGEST_DECISION)
+signal.setitimer(signal.ITIMER_REAL, LONGEST_DECISION if sys.argv[-1] == "decide" else LONGEST_RECORD)
 
 import os
 import re
@@ -144,6 +145,13 @@ def answer_end(line: Line, database: str, now: float) -> None:
     line.set("CALLROUTER_RECORDED", "yes")
 
 
+def answer_left(line: Line, database: str, _now: float) -> None:
+    """Leave word for the router: the row of this call is its own."""
+    from router.store.departures import leave
+
+    leave(database, line.environment["agi_uniqueid"], float(line.get("CALLROUTER_LEFT")))
+
+
 def _read(line: Line, database: str) -> tuple[Config, Inbound]:
     """The few routes that this call needs, and the call as the router would have read it."""
     name, number = line.environment.get("agi_calleridname", ""), line.environment.get("agi_callerid", "")
@@ -204,7 +212,7 @@ def _opened(config: Config, decision: Decision, did: str, line: Line, start: flo
 
 
 def main(arguments: list[str]) -> int:
-    """`route.py DATABASE decide|end|check`. 0 done, 1 the dialplan is to go on without us.
+    """`route.py DATABASE decide|end|left|check`. 0 done, 1 the dialplan is to go on without us.
 
     `check` needs no Asterisk: it says whether the routes can be read, which `callrouter doctor` wants to know.
     """
@@ -213,7 +221,7 @@ def main(arguments: list[str]) -> int:
         if what == "check":
             lookup(routes_path(database))
         else:
-            {"decide": answer_decide, "end": answer_end}[what](Line(), database, time.time())
+            {"decide": answer_decide, "end": answer_end, "left": answer_left}[what](Line(), database, time.time())
     except AGIException:
         return 1  # The caller has gone: the hang-up handler calls us again.
     except (RouterError, OSError, ValueError, KeyError) as error:

@@ -74,8 +74,34 @@ def begin(call: Call, at: float, *, first_seq: int = 1) -> Step:
 
 
 def step(call: Call, event: Event) -> Step:
-    """Take one event. An event that means nothing in this phase changes nothing."""
-    return _HANDLERS[type(event)](call, event)
+    """Take one event. An event that means nothing in this phase changes nothing.
+
+    What a next run of the router must know is saved before anything is done about it: nobody whom this one has
+    dialled is dialled again after a crash.
+    """
+    after, commands = _HANDLERS[type(event)](call, event)
+    if _story(after) != _story(call) and not any(isinstance(command, Save) for command in commands):
+        commands = (Save(Stage.HUNTING), *commands)
+    return after, commands
+
+
+def _story(call: Call) -> tuple[tuple[str, Result | None, float | None], ...]:
+    return tuple((leg.id, leg.result, leg.accepted_at) for leg in call.legs)
+
+
+def take_up(call: Call, found: Found) -> Step:
+    """The first step of a waiting call that an earlier run of the router had taken, and dialled `call.legs` for:
+    what still rings rings on, and what was missed is caught up with."""
+    known: tuple[Command, ...] = (Save(Stage.HUNTING),)
+    if call.decision.plan is None:
+        for leg in call.live_legs:
+            call = with_leg(call, replace(leg, ended_at=found.at, result=Result.CANCELLED))
+            known += (HangUpLeg(leg.id),)
+        return then(known, _go_on(call, found.at))
+    call, commands = hunt.take_up(call, found.at, found.up)
+    for leg_id in sorted(found.ringing):
+        call, _ = step(call, LegRinging(found.at, leg_id))
+    return then(known + commands, step(call, found))
 
 
 def _go_on(call: Call, at: float, first_seq: int | None = None) -> Step:
@@ -104,6 +130,8 @@ def _leg_down(call: Call, event: LegDown) -> Step:
     ended = replace(
         leg,
         gone=True,
+        # A human's yes that never became a talk is none.
+        accepted_at=leg.accepted_at if call.phase is Phase.TALKING else None,
         ended_at=event.at,
         result=_result(call, leg, event),
         cause=event.cause or None,
@@ -122,10 +150,10 @@ def _leg_down(call: Call, event: LegDown) -> Step:
 def _result(call: Call, leg: Leg, event: LegDown) -> Result:
     if call.phase is Phase.TALKING:
         return Result.ACCEPTED
+    if event.lost and (leg.answered_at is None or leg.accepted_at is not None):
+        return Result.FAILED
     if leg.answered_at is not None:
         return Result.NOT_ACCEPTED
-    if event.lost:
-        return Result.FAILED
     return leg_result(
         sip_status=event.sip_status,
         dialstatus=event.dialstatus,

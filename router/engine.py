@@ -15,21 +15,24 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from router import recovery, routing
+from router.accounts import Accounts
+from router.alive import Alive, Away
 from router.ari import wire
 from router.ari.client import Client
-from router.call import begin, step
-from router.dialplan import HANDOVER
-from router.events import CallerLeft, Command, Engaged, Event, Found, Key, LegDown, LegRinging, LegUp
+from router.call import begin, step, take_up
+from router.dialplan import HANDOVER, LEAVING
+from router.events import CallerLeft, Command, Event, Key, LegDown, LegRinging, LegUp
 from router.execute import CALLER, Ended, Executor, Live
-from router.ids import bridge_id, call_of_leg, new_call_id
+from router.ids import call_of_leg, new_call_id
 from router.inbound import read_inbound
 from router.log import fact
 from router.menu import Menu
-from router.model import AttemptRecord, CallRecord, Config, Decision, Inbound
+from router.model import AttemptRecord, CallRecord, Config, Decision
 from router.own_line import OwnLine
+from router.past import LiveRows
 from router.playback import Player
 from router.standing import Standing
-from router.state import Call, Leg, Phase
+from router.state import Call, Phase
 from router.store.writer import Writer
 from router.trunks import Trunks
 
@@ -38,11 +41,12 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger("router.engine")
 
-LiveRows = Sequence[tuple[CallRecord, Sequence[AttemptRecord]]]
-
 #: Seconds without a step after which the regular audit believes Asterisk's lists over its own: what was asked for a
 #: moment ago may not stand in them yet.
 SETTLING: Final = 10.0
+
+ALL_THE_WHILE: Final = Away()
+"""Asterisk was heard without a gap."""
 
 
 class Engine:
@@ -77,6 +81,9 @@ class Engine:
         """Calls that are not settled, by call id."""
         self._callers: dict[str, Live] = {}
         """The same, by the caller's channel."""
+        self._accounts = Accounts(
+            self._calls, self._take, self._executor, standing=standing, trunks=trunks, clock=clock, wall=wall
+        )
         self._dialstatus: dict[str, str] = {}
         """The last word of Dial events on legs that still exist."""
         self._settled: set[str] = set()
@@ -193,44 +200,61 @@ class Engine:
 
     # --- Calls --------------------------------------------------------------------------------------------
 
-    def _arrive(
-        self, channel: wire.Channel, args: tuple[str, ...], row: CallRecord | None = None, seq: int = 1
-    ) -> None:
-        """A caller is in our application: decide, and take the first step.
-
-        `row` is there when an earlier run of the router had opened one; its legs had the numbers below `seq`.
-        """
-        at, wall = self._clock(), self._wall()
-        epoch = row.started_at if row else wall
-        try:
-            inbound = read_inbound(args, channel.caller_number, channel.caller_name)
-            decision = self._decide(inbound, wall)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, this caller is not left in silence
-            self._hand_over(channel.id, error)
+    def _arrive(self, channel: wire.Channel, args: tuple[str, ...]) -> None:
+        """A caller is in our application: decide, and take the first step."""
+        wall = self._wall()
+        decision = self._decide(channel, args, wall)
+        if decision is None:
             return
+        self._standing.arrived(decision.caller, wall)
+        self._standing.decided(decision, wall)
         if decision.staff is not None:
             self._own_line.arrive(self.config, channel.id, decision, decision.staff)
             return
+        live = self._enter(new_call_id(wall), channel.id, decision, wall)
+        log.info(fact(call=live.call.id, campaign=decision.campaign, event="arrived", source=decision.did.source))
+        self._commit(live, *begin(live.call, live.call.started_at))
+
+    def _take_up(self, row: CallRecord, attempts: Sequence[AttemptRecord], there: Alive) -> None:
+        """A caller whom an earlier run of the router had let in waits still: go on where it was. Whether to let him
+        in was decided then."""
+        channel = there.channels[row.channel]
+        decision = self._decide(channel, channel.app_args, row.started_at)
+        if decision is None:
+            return
+        live = self._enter(row.id, channel.id, decision, row.started_at)
+        log.info(fact(call=row.id, campaign=decision.campaign, event="taken_up", legs=len(attempts)))
+        if attempts:
+            live.call = recovery.taken_up(live.call, attempts)
+            self._took(live.call)
+            self._commit(live, *take_up(live.call, there.of(live.call)))
+        else:
+            self._commit(
+                live, *begin(live.call, self._clock(), first_seq=recovery.next_seq(row.id, there.channels))
+            )
+
+    def _enter(self, call_id: str, channel: str, decision: Decision, epoch: float) -> Live:
         call = Call(
-            id=row.id if row else new_call_id(wall),
+            id=call_id,
             decision=decision,
-            channel=channel.id,
-            started_at=at - (wall - epoch),
+            channel=channel,
+            started_at=self._clock() - (self._wall() - epoch),
             epoch=epoch,
             config_version=self.config.version,
             node=self.config.node,
         )
-        live = Live(call, self.config)
-        self._calls[call.id] = self._callers[channel.id] = live
-        log.info(fact(call=call.id, campaign=decision.campaign, event="arrived", source=decision.did.source))
-        self._commit(live, *begin(call, at, first_seq=seq))
+        live = self._calls[call.id] = self._callers[channel] = Live(call, self.config)
+        return live
 
-    def _decide(self, inbound: Inbound, wall: float) -> Decision:
-        situation = self._standing.situation(wall, self._trunks.down(self._clock()))
-        decision = routing.decide(self.config, inbound, datetime.fromtimestamp(wall, UTC), situation)
-        self._standing.arrived(decision.caller, wall)
-        self._standing.decided(decision, wall)
-        return decision
+    def _decide(self, channel: wire.Channel, args: tuple[str, ...], wall: float) -> Decision | None:
+        """Whom to ring for this caller, at the Unix time `wall`; None when the fallback must decide."""
+        try:
+            inbound = read_inbound(args, channel.caller_number, channel.caller_name)
+            situation = self._standing.situation(wall, self._trunks.down(self._clock()))
+            return routing.decide(self.config, inbound, datetime.fromtimestamp(wall, UTC), situation)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, this caller is not left in silence
+            self._hand_over(channel.id, error)
+            return None
 
     def _hand_over(self, channel: str, error: Exception) -> None:
         """Let the fallback take a caller for whom we cannot decide. The error's text may hold his number."""
@@ -249,49 +273,11 @@ class Engine:
         for command in commands:
             self._executor.run(live, command)
         if call.legs is not before.legs:
-            self._account(live, before)
-        if call.phase is not before.phase and call.phase is not Phase.CONNECTING:
-            self._tell(call)
+            self._accounts.stepped(live, before)
+        if call.phase is not before.phase and call.phase not in (Phase.CONNECTING, Phase.ENDED):
+            log.info(fact(call=call.id, campaign=call.decision.campaign, event=call.phase.value))
         if call.settled:
             self._forget(live)
-
-    def _account(self, live: Live, before: Call) -> None:
-        """Keep count of who is rung and who talks, and of what the trunks carry."""
-        known = {leg.id: leg for leg in before.legs}
-        for leg in live.call.legs:
-            old = known.get(leg.id)
-            if leg is old:
-                continue
-            if _rang(leg) and (old is None or not _rang(old)):
-                self._trunks.heard(leg.route.trunk, None, True, self._clock(), rang=True)
-            if leg.accepted_at is not None and (old is None or old.accepted_at is None):
-                self._engage(live, leg)
-            if not leg.live and (old is None or old.live):
-                self._leg_ended(live, leg)
-            if leg.gone and (old is None or not old.gone):
-                self._executor.release(live, leg.id)
-
-    def _engage(self, live: Live, leg: Leg) -> None:
-        """Somebody has taken a call: at as many as may be at once, no other call rings that person on."""
-        person = leg.target.salesperson
-        self._standing.took(live.call.id, person)
-        if not 0 < leg.target.max_calls <= self._standing.engaged(person):
-            return
-        for other in self._calls.values():
-            for rung in other.call.live_legs:
-                if other is not live and rung.target.salesperson == person and rung.answered_at is None:
-                    self._loop.call_soon(self._take, other, Engaged(self._clock(), rung.id))
-
-    def _leg_ended(self, live: Live, leg: Leg) -> None:
-        if leg.accepted_at is not None:
-            talked = live.call.answered_at is not None
-            self._standing.left(live.call.id, leg.target.salesperson, self._wall(), talked=talked)
-        if not _rang(leg):
-            self._trunks.heard(leg.route.trunk, leg.sip_status, True, self._clock())
-
-    def _tell(self, call: Call) -> None:
-        outcome = call.outcome.value if call.outcome else None
-        log.info(fact(call=call.id, campaign=call.decision.campaign, event=call.phase.value, outcome=outcome))
 
     def _forget(self, live: Live) -> None:
         self._calls.pop(live.call.id, None)
@@ -303,68 +289,87 @@ class Engine:
 
     # --- Catching up --------------------------------------------------------------------------------------
 
-    async def reconcile(self, rows: LiveRows = (), *, audit: bool = False) -> None:
+    async def reconcile(self, rows: LiveRows = (), away: Away = ALL_THE_WHILE, *, audit: bool = False) -> None:
         """Ask Asterisk what lives, and put it and our calls in step.
 
-        `rows` are the live rows of an earlier run (at the first connect). An `audit` is the same between two
-        connects, and leaves alone the calls that have moved in the last seconds.
+        `rows` are the live rows of an earlier run (at the first connect); `away` tells of the time in which nobody
+        listened. An `audit` is the same between two connects, and leaves alone the calls that have moved in the
+        last seconds.
         """
         asked_at = self._clock()
         self._settled.clear()
-        channels = {channel.id: channel for channel in await self._client.channels()}
-        bridges = await self._client.bridges()
-        recovered = self._recover(rows, channels)
+        listed = await self._client.channels()
+        # Who leaves word of having left is not there.
+        channels = {channel.id: channel for channel in listed if channel.context != LEAVING}
+        there = Alive(asked_at, channels, await self._client.bridges(), away)
+        recovered = self._recover(rows, there)
         for live in list(self._calls.values()):
-            if not audit or asked_at - live.stepped_at > SETTLING:
-                self._take(live, self._found(live.call, asked_at, channels, bridges))
+            if live.call.phase is not Phase.ENDED and there.taken_back(live.call):
+                self._let_go(live)
+            elif not audit or asked_at - live.stepped_at > SETTLING:
+                self._take(live, there.of(live.call))
         self._settled |= self._own_line.found(asked_at, channels)
-        for row in recovered.waiting:
-            channel = channels[row.channel]
-            self._arrive(channel, channel.app_args, row, recovery.next_seq(row.id, channels))
+        for row, attempts in recovered.waiting:
+            self._take_up(row, attempts, there)
         calls = {call_id: live.call for call_id, live in self._calls.items()}
-        legs, lone_bridges = recovery.orphans(channels, [bridge.id for bridge in bridges], calls)
+        legs, lone_bridges = recovery.orphans(channels, [bridge.id for bridge in there.bridges], calls)
         for leg in legs:
             self._hang_up_orphan(leg)
         for bridge in lone_bridges:
             self._client.destroy_bridge(bridge)
-        for channel in channels.values():
+        found = [channel for channel in channels.values() if self._is_caller(channel)]
+        for channel in await self._waiting([channel for channel in found if not self._is_known(channel.id)]):
             # Whoever has left while we asked still stands in the list.
-            if self._is_caller(channel) and not self._is_known(channel.id):
+            if not self._is_known(channel.id):
                 self._arrive(channel, channel.app_args)
 
-    def _recover(self, rows: LiveRows, channels: dict[str, wire.Channel]) -> recovery.Recovered:
+    def _let_go(self, live: Live) -> None:
+        """The fallback rings for this caller now, and writes the end of the row that we opened."""
+        log.warning(fact(call=live.call.id, campaign=live.call.decision.campaign, event="let_go"))
+        winner = live.call.winner
+        if winner is not None:
+            self._standing.left(live.call.id, winner.target.salesperson, self._wall(), talked=False)
+        self._executor.let_go(live)
+        self._forget(live)
+
+    async def _waiting(self, callers: Sequence[wire.Channel]) -> list[wire.Channel]:
+        """Those of them that we can still serve. Asterisk lists a caller whom it could not give to us, as nobody
+        was there, until the fallback takes its first step; whoever is not in our application cannot be made to
+        ring."""
+        rung = await asyncio.gather(*(self._client.ring(caller.id) for caller in callers), return_exceptions=True)
+        return [caller for caller, answer in zip(callers, rung, strict=True) if answer is None]
+
+    def _recover(self, rows: LiveRows, there: Alive) -> recovery.Recovered:
         """Take over the talks of an earlier run, and write the end of what nobody can take over."""
-        in_app = frozenset(channel.id for channel in channels.values() if self._is_caller(channel))
+        in_app = frozenset(channel.id for channel in there.channels.values() if self._is_caller(channel))
         fresh = [row for row in rows if row[0].id not in self._calls and row[0].channel not in self._callers]
         found = recovery.recover(
-            fresh, channels=frozenset(channels), in_app=in_app, at=self._clock(), wall=self._wall()
+            fresh,
+            channels=frozenset(there.channels),
+            in_app=in_app,
+            at=self._clock(),
+            wall=self._wall(),
+            end_of=there.away.end_of,
         )
         for call in found.adopted:
             live = Live(call, self.config)
             self._calls[call.id] = self._callers[call.channel] = live
-            if call.winner is not None:
-                self._standing.took(call.id, call.winner.target.salesperson)
+            self._took(call)
             log.info(fact(call=call.id, campaign=call.decision.campaign, event="adopted"))
         for record, attempts in found.lost:
             log.warning(fact(call=record.id, campaign=record.campaign, event="lost"))
             self._executor.save_end(self.config, record, attempts)
         return found
 
+    def _took(self, call: Call) -> None:
+        if call.winner is not None:
+            self._standing.took(call.id, call.winner.target.salesperson)
+
     def _is_known(self, channel: str) -> bool:
         return channel in self._callers or channel in self._settled or channel in self._own_line
 
     def _is_caller(self, channel: wire.Channel) -> bool:
         return channel.app == self.config.ari.app and channel.app_args[:1] == ("in",)
-
-    def _found(
-        self, call: Call, at: float, channels: dict[str, wire.Channel], bridges: Sequence[wire.Bridge]
-    ) -> Found:
-        ours = [channels[leg.id] for leg in call.legs if leg.id in channels]
-        up = frozenset(channel.id for channel in ours if channel.state == "Up")
-        together = next((bridge.channels for bridge in bridges if bridge.id == bridge_id(call.id)), ())
-        bridged = frozenset(together) - {call.channel} if call.channel in together else frozenset()
-        ringing = frozenset(channel.id for channel in ours) - up
-        return Found(at, call.channel in channels, ringing, up, bridged)
 
     def _hang_up_orphan(self, leg: str) -> None:
         log.warning(fact(event="orphan_leg", channel=leg))
@@ -379,10 +384,6 @@ class Engine:
         wire.PlaybackFinished: _on_played,
         wire.RecordingFinished: _on_recorded,
     }
-
-
-def _rang(leg: Leg) -> bool:
-    return leg.ringing_at is not None or leg.answered_at is not None
 
 
 def _cause(event: wire.StasisEnd | wire.ChannelDestroyed) -> int:

@@ -68,7 +68,7 @@ class Refused(RouterError):
 
 
 class Unhealthy(RouterError):
-    """Something that should be running is not (exit 3)."""
+    """Something that should be running is not, or another runs in its place (exit 3)."""
 
 
 class AriError(RouterError):

@@ -31,6 +31,8 @@ class Stage(StrEnum):
     """Which part of the call's story the database is to hold."""
 
     OPENED = "opened"
+    HUNTING = "hunting"
+    """Who was dialled, and how that went: what a next run of the router must know, should this one die."""
     ANSWERED = "answered"
     ENDED = "ended"
 

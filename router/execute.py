@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -51,6 +52,12 @@ from router.trunks import Trunks
 
 log: Final = logging.getLogger("router.execute")
 
+#: Asterisk's function that ends a channel by itself, whole seconds after it is set; 0 unsets it.
+DEAD_MAN: Final = "TIMEOUT(absolute)"
+#: Seconds for which a leg may live without a router beyond its ring and its key: a farewell, and a busy machine.
+DEAD_MAN_SLACK: Final = 10.0
+#: Seconds after which a timer that came while the link was away looks again.
+LOOK_AGAIN: Final = 0.25
 #: The caller, among the legs of a call.
 CALLER: Final = ""
 #: Seconds after which a leg that hears why it is given up is hung up, heard or not.
@@ -139,7 +146,10 @@ class Executor:
             originator=live.call.channel,
             caller_id=number_of(route, ours),
             timeout=command.timeout,
-            variables=dress(route, live.config.trunks.get(route.trunk), ours),
+            variables={
+                **dress(route, live.config.trunks.get(route.trunk), ours),
+                DEAD_MAN: _dead_man(live, command),
+            },
             lane=live.call.id,
         )
         self._watch(live, command, future)
@@ -184,8 +194,9 @@ class Executor:
             client.create_bridge(bridge, lane=call.id),
             client.add_to_bridge(bridge, call.channel, command.leg, lane=call.id),
         )
-        # The dead-man timer of the dialplan has done its work: a long talk is never cut.
-        client.set_variable(call.channel, "TIMEOUT(absolute)", "0", lane=call.id)
+        # The dead man's timers have done their work: a long talk is never cut.
+        client.set_variable(call.channel, DEAD_MAN, "0", lane=call.id)
+        client.set_variable(command.leg, DEAD_MAN, "0", lane=call.id)
 
     def _disconnect(self, live: Live, _command: Disconnect) -> None:
         self._client.destroy_bridge(bridge_id(live.call.id), lane=live.call.id)
@@ -198,7 +209,7 @@ class Executor:
     def _answer_caller(self, live: Live, command: AnswerCaller) -> None:
         call = live.call
         # Words take longer than the ringing that the dialplan's dead-man timer was made for.
-        self._client.set_variable(call.channel, "TIMEOUT(absolute)", f"{longest_words(call):.0f}", lane=call.id)
+        self._client.set_variable(call.channel, DEAD_MAN, f"{longest_words(call):.0f}", lane=call.id)
         self._watch(live, command, self._client.answer(call.channel, lane=call.id))
 
     def _say(self, live: Live, command: Say) -> None:
@@ -303,14 +314,33 @@ class Executor:
 
     def _fire(self, live: Live, which: tuple[Timer, str]) -> None:
         live.timers.pop(which, None)
-        self._take(live, TimerFired(self._clock(), *which))
+        if self._client.steady:
+            self._take(live, TimerFired(self._clock(), *which))
+        else:
+            # Nothing could be done about it, and much may have happened: what lives is looked at first. A process
+            # that stood still gives its link up for that.
+            live.timers[which] = self._loop.call_later(LOOK_AGAIN, self._fire, live, which)
+
+    def let_go(self, live: Live) -> None:
+        """The caller is in other hands: nobody is to ring for us, and nothing more is written."""
+        for handle in live.timers.values():
+            handle.cancel()
+        live.timers.clear()
+        for leg in live.call.legs:
+            if not leg.gone:
+                self._client.hang_up(leg.id, "normal", lane=live.call.id)
+            self.release(live, leg.id)
 
     # --- Rows ---------------------------------------------------------------------------------------------
 
     def _save(self, live: Live, command: Save) -> None:
         record = call_record(live.call)
-        if command.stage is Stage.OPENED:
-            self._writer.call_opened(record)
+        if record.outcome is not None and command.stage is not Stage.ENDED:
+            # The end follows among the same commands. Should we be killed between the two, a row that has its
+            # outcome would be taken for done, and its callback be forgotten.
+            return
+        if command.stage in (Stage.OPENED, Stage.HUNTING):
+            self._writer.call_opened(record, attempt_records(live.call))
         elif command.stage is Stage.ANSWERED:
             self._writer.call_answered(record, attempt_records(live.call))
         else:
@@ -344,6 +374,11 @@ class Executor:
         StopTimer: _stop_timer,
         Save: _save,
     }
+
+
+def _dead_man(live: Live, command: Originate) -> str:
+    """When the leg is ended if nobody ever ends it: who answers a dead router hears silence until then."""
+    return f"{math.ceil(command.timeout + live.call.plan.accept_timeout + DEAD_MAN_SLACK)}"
 
 
 def _failure(command: Command, error: BaseException) -> Failure:

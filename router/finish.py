@@ -99,7 +99,11 @@ def end_as_judged(call: Call, at: float, cause: int = 0) -> Step:
 
 
 def end(call: Call, at: float, outcome: Outcome, by: HangupBy, cause: int = 0) -> Step:
-    """End the call: whatever lives of it is hung up, and its story is written."""
+    """End the call: whatever lives of it is hung up, and its story is written.
+
+    What Found tells was so when Asterisk was asked: meanwhile clocks have run, and the end comes after them.
+    """
+    at = max(at, call.seen)
     commands: list[Command] = []
     for leg in call.live_legs:
         result = leg.result if leg.accepted_at is not None and outcome is Outcome.ANSWERED else Result.CANCELLED

@@ -65,9 +65,10 @@ def next_step(call: Call, at: float, first_seq: int | None = None) -> Moved:
 
 
 def _spent(call: Call, target: Target) -> bool:
-    """Whether this person said no to this call, or is being rung for it."""
+    """Whether this person said no to this call, is being rung for it, or was before the router died: what became of
+    that is not known for sure, and nobody's phone rings twice for our crash."""
     mine = [leg for leg in call.legs if leg.target.salesperson == target.salesperson]
-    return any(leg.live or leg.result is Result.DECLINED for leg in mine)
+    return any(leg.live or leg.earlier or leg.result is Result.DECLINED for leg in mine)
 
 
 def next_hunt(call: Call, at: float) -> Moved:
@@ -107,7 +108,7 @@ def _longest_ring(call: Call) -> float:
 
 def after_leg(call: Call, at: float, leg: Leg) -> Moved:
     """A leg of the hunt has ended: try its next route, wait for the others, or ring the next people."""
-    route = _next_route(leg)
+    route = _next_route(call, leg)
     if route is not None:
         call, originate = _dial(call, at, leg.target, route)
         return call, (originate,)
@@ -116,8 +117,16 @@ def after_leg(call: Call, at: float, leg: Leg) -> Moved:
     return next_step(call, at)
 
 
-def _next_route(leg: Leg) -> Route | None:
-    """The next way to somebody who could not be reached; as our own number where the caller ID was refused."""
+def _next_route(call: Call, leg: Leg) -> Route | None:
+    """The next way to somebody who could not be reached; as our own number where the caller ID was refused. The
+    same way once more where the link broke on the way: nobody was dialled, as far as Asterisk knows."""
+    if leg.earlier:
+        return None
+    if leg.result is Result.FAILED and leg.unsure and leg.ringing_at is None:
+        unsure = [
+            each for each in call.legs if each.unsure and (each.target, each.route) == (leg.target, leg.route)
+        ]
+        return leg.route if len(unsure) == 1 else None
     if leg.result is not Result.UNREACHABLE:
         return None
     refused = leg.sip_status in CALLER_ID_REFUSED
@@ -132,7 +141,7 @@ def _next_route(leg: Leg) -> Route | None:
 
 def ringing(call: Call, event: LegRinging) -> Moved:
     leg = call.leg(event.leg)
-    if leg is None or leg.ringing_at is not None or not leg.live:
+    if leg is None or leg.ringing_at is not None or leg.answered_at is not None or not leg.live:
         return call, ()
     return with_leg(call, replace(leg, ringing_at=event.at)), ()
 
@@ -212,8 +221,28 @@ def connected(call: Call, event: Connected) -> Moved:
 
 def resume(call: Call, at: float) -> Moved:
     """Who had accepted left before the caller could hear it: the hunt goes on where it was."""
-    left = max(0.0, call.hunt_at + call.this_hunt.max_wait - at)
-    return then((StartTimer(Timer.MAX_WAIT, left),), next_step(replace(call, phase=Phase.HUNTING), at))
+    return then((_wait_left(call, at),), next_step(replace(call, phase=Phase.HUNTING), at))
+
+
+def _wait_left(call: Call, at: float) -> StartTimer:
+    return StartTimer(Timer.MAX_WAIT, max(0.0, call.hunt_at + call.this_hunt.max_wait - at))
+
+
+def take_up(call: Call, at: float, up: frozenset[str]) -> Moved:
+    """Go on with a hunt that an earlier run of the router began: its phones ring for as long as they had left, and
+    whoever listens (`up`) is told anew what the call is about. Whom it had connected is found out next."""
+    if call.phase is Phase.CONNECTING:
+        return call, ()
+    if not call.live_legs:
+        return then((_wait_left(call, at),), next_step(call, at))
+    commands: list[Command] = [_wait_left(call, at)]
+    timeout = call.this_hunt.steps[max(call.step, 0)].timeout
+    since = max(leg.started_at for leg in call.live_legs)
+    commands.append(StartTimer(Timer.RING, max(0.0, since + timeout - at)))
+    for leg in call.live_legs:
+        if leg.listening and leg.id in up:
+            commands += [Whisper(leg.id), StartTimer(Timer.ACCEPT, call.plan.accept_timeout, leg.id)]
+    return call, tuple(commands)
 
 
 # --- Time -------------------------------------------------------------------------------------------------

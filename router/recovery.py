@@ -5,7 +5,7 @@ Starting is recovering: the live rows of the database say what there was, Asteri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from router.ids import call_of_bridge, call_of_leg
@@ -19,6 +19,7 @@ from router.model import (
     Outcome,
     Result,
     Route,
+    Step,
     Target,
 )
 from router.state import Call, Leg, Phase
@@ -30,8 +31,8 @@ class Recovered:
 
     adopted: tuple[Call, ...]
     """Somebody had accepted: taken over as they are, whether still talking or not (`Found` will tell)."""
-    waiting: tuple[CallRecord, ...]
-    """The caller is still in our application and nobody had taken the call: the hunt starts again."""
+    waiting: tuple[tuple[CallRecord, tuple[AttemptRecord, ...]], ...]
+    """The caller is still in our application and nobody had taken the call: the hunt goes on."""
     lost: tuple[tuple[CallRecord, tuple[AttemptRecord, ...]], ...]
     """Nobody had taken it and the caller has gone: the call ends as failed, and a callback is owed."""
 
@@ -43,51 +44,32 @@ def recover(
     in_app: frozenset[str],
     at: float,
     wall: float,
+    end_of: Callable[[str], float | None],
 ) -> Recovered:
     """Sort the live rows. `channels` live in Asterisk, those of `in_app` are in our application; `at` is now on the
-    steady clock and `wall` the same moment as Unix time.
+    steady clock and `wall` the same moment as Unix time; `end_of` says when a caller who is gone left (Unix time).
 
     A caller that lives outside our application is in the fallback's hands, which completes the row itself.
     """
     adopted: list[Call] = []
-    waiting: list[CallRecord] = []
+    waiting: list[tuple[CallRecord, tuple[AttemptRecord, ...]]] = []
     lost: list[tuple[CallRecord, tuple[AttemptRecord, ...]]] = []
     for record, attempts in rows:
         if record.answered_at is not None:
             adopted.append(adopt(record, attempts, at=at, wall=wall))
         elif record.channel in in_app:
-            waiting.append(record)
+            waiting.append((record, tuple(attempts)))
         elif record.channel not in channels:
-            lost.append(_lost(record, attempts, wall))
+            end = end_of(record.channel)
+            lost.append(_lost(record, attempts, wall if end is None else min(wall, max(end, record.started_at))))
     return Recovered(tuple(adopted), tuple(waiting), tuple(lost))
 
 
 def adopt(record: CallRecord, attempts: Sequence[AttemptRecord], *, at: float, wall: float) -> Call:
     """An answered call of an earlier run, as it stood when its row was last written."""
     started_at = at - (wall - record.started_at)
-
-    def steady(epoch: float | None) -> float | None:
-        return None if epoch is None else started_at + (epoch - record.started_at)
-
-    legs = tuple(
-        Leg(
-            id=attempt.id,
-            seq=attempt.seq,
-            target=Target(attempt.salesperson, attempt.salesperson, (), Accept.NONE),
-            route=Route(attempt.trunk, "", "", attempt.caller_id or "did", refused_only=attempt.note is not None),
-            started_at=started_at + (attempt.started_at - record.started_at),
-            ringing_at=steady(attempt.ringing_at),
-            answered_at=steady(attempt.answered_at),
-            accepted_at=steady(attempt.accepted_at),
-            ended_at=steady(attempt.ended_at),
-            result=attempt.result,
-            cause=attempt.cause,
-            sip_status=attempt.sip_status,
-        )
-        for attempt in attempts
-    )
     decision = Decision(record.campaign, Did(record.did, "row"), record.caller, None, None)
-    return Call(
+    call = Call(
         id=record.id,
         decision=decision,
         channel=record.channel,
@@ -96,8 +78,78 @@ def adopt(record: CallRecord, attempts: Sequence[AttemptRecord], *, at: float, w
         config_version=record.config_version,
         node=record.node,
         phase=Phase.TALKING,
+    )
+    legs = tuple(_leg(call, attempt, {}) for attempt in attempts)
+    return replace(call, legs=legs, answered_at=_steady(call, record.answered_at))
+
+
+def taken_up(call: Call, attempts: Sequence[AttemptRecord]) -> Call:
+    """A waiting call that has just been decided anew, with the legs that an earlier run dialled for it.
+
+    Whoever was dialled comes first in the plan, whatever the strategy says today: all others are still to come.
+    """
+    plan = call.decision.plan
+    if plan is None:
+        return replace(call, legs=tuple(_leg(call, attempt, {}) for attempt in attempts))
+    targets = {target.salesperson: target for hunt in plan.hunts for step in hunt.steps for target in step.targets}
+    legs = tuple(_leg(call, attempt, targets) for attempt in attempts)
+    dialled = frozenset(leg.target.salesperson for leg in legs)
+    live = frozenset(leg.target.salesperson for leg in legs if leg.live)
+    hunts = tuple(replace(hunt, steps=_rearranged(hunt.steps, dialled, live)) for hunt in plan.hunts)
+    index = next((index for index, hunt in enumerate(hunts) if live & _people(hunt.steps)), 0)
+    steps = hunts[index].steps
+    begun = [leg.started_at for leg in legs if leg.target.salesperson in _people(steps)]
+    return replace(
+        call,
+        decision=replace(call.decision, plan=replace(plan, hunts=hunts), challenge=False),
         legs=legs,
-        answered_at=steady(record.answered_at),
+        phase=Phase.CONNECTING if any(leg.live and leg.accepted_at is not None for leg in legs) else Phase.HUNTING,
+        hunt=index,
+        hunt_at=min(begun) if index and begun else call.started_at,
+        step=max((nth for nth, step in enumerate(steps) if _people((step,)) & (live or dialled)), default=-1),
+    )
+
+
+def _people(steps: Iterable[Step]) -> frozenset[str]:
+    return frozenset(target.salesperson for step in steps for target in step.targets)
+
+
+def _rearranged(steps: tuple[Step, ...], dialled: frozenset[str], live: frozenset[str]) -> tuple[Step, ...]:
+    if any(step.keep for step in steps):
+        # Written down step by step: the order is the file's.
+        return steps
+
+    def turn(step: Step) -> int:
+        people = _people((step,))
+        return 2 if people - dialled else int(bool(people & live))
+
+    return tuple(sorted(steps, key=turn))
+
+
+def _steady(call: Call, epoch: float | None) -> float | None:
+    """A moment of the wall clock on the call's steady one."""
+    return None if epoch is None else call.started_at + (epoch - call.epoch)
+
+
+def _leg(call: Call, attempt: AttemptRecord, targets: Mapping[str, Target]) -> Leg:
+    """The leg whose row this is; its target is today's, where the plan still has one."""
+    mode, again = attempt.caller_id or "did", attempt.note is not None
+    target = targets.get(attempt.salesperson) or Target(attempt.salesperson, attempt.salesperson, (), Accept.NONE)
+    same = (route for route in target.routes if (route.trunk, route.refused_only) == (attempt.trunk, again))
+    return Leg(
+        id=attempt.id,
+        seq=attempt.seq,
+        target=target,
+        route=next(same, Route(attempt.trunk, "", "", mode, refused_only=again)),
+        started_at=call.started_at + (attempt.started_at - call.epoch),
+        earlier=True,
+        ringing_at=_steady(call, attempt.ringing_at),
+        answered_at=_steady(call, attempt.answered_at),
+        accepted_at=_steady(call, attempt.accepted_at),
+        ended_at=_steady(call, attempt.ended_at),
+        result=attempt.result,
+        cause=attempt.cause,
+        sip_status=attempt.sip_status,
     )
 
 
@@ -125,17 +177,24 @@ def next_seq(call_id: str, channels: Iterable[str]) -> int:
 
 
 def _lost(
-    record: CallRecord, attempts: Sequence[AttemptRecord], wall: float
+    record: CallRecord, attempts: Sequence[AttemptRecord], end: float
 ) -> tuple[CallRecord, tuple[AttemptRecord, ...]]:
+    end = max(end, *(moment for attempt in attempts for moment in _moments(attempt)), record.started_at)
     ended = replace(
         record,
         outcome=Outcome.FAILED,
-        ended_at=wall,
-        ring_seconds=wall - record.started_at,
+        ended_at=end,
+        ring_seconds=end - record.started_at,
         talk_seconds=0.0,
         hangup_by=HangupBy.ROUTER,
     )
     closed = tuple(
-        attempt if attempt.result else replace(attempt, ended_at=wall, result=Result.FAILED) for attempt in attempts
+        attempt if attempt.result else replace(attempt, ended_at=end, result=Result.FAILED) for attempt in attempts
     )
     return ended, closed
+
+
+def _moments(attempt: AttemptRecord) -> Iterable[float]:
+    """All that is known of when it did what."""
+    told = (attempt.ringing_at, attempt.answered_at, attempt.accepted_at, attempt.ended_at)
+    return (attempt.started_at, *(moment for moment in told if moment is not None))

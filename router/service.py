@@ -14,30 +14,30 @@ import os
 import random
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 from router import systemd
+from router.alive import Away
 from router.ari.client import Client
 from router.ari.link import Link, Up
 from router.config import load
 from router.config.compiled import write as write_routes
-from router.engine import Engine, LiveRows
+from router.dialplan_upkeep import DialplanUpkeep
+from router.engine import SETTLING, Engine
 from router.errors import ConfigError, RouterError
 from router.health.monitor import Monitor
-from router.known import HORIZON, History
+from router.heartbeat import Heartbeat
 from router.live import Document, LiveServer, snapshot, socket_path
+from router.lock import RouterLock
 from router.log import fact
 from router.model import Config
+from router.past import LiveRows, Past
 from router.sounds import Sounds
 from router.spoken import folder_of
 from router.standing import Standing
-from router.store.database import reading
-from router.store.fallback_import import import_fallback
-from router.store.history import history, owed
-from router.store.pauses import pauses
-from router.store.queries import live_calls
+from router.store.operations import CallEnded, Operation
 from router.store.writer import Writer
 from router.trunks import Trunks, watch
 
@@ -52,20 +52,35 @@ FOLLOW: Final = 1.0
 OWED_TURNS: Final = 10
 #: Seconds between two looks at the file's date, with `--watch`.
 WATCH: Final = 1.0
+#: Seconds between two signs of life on the disk.
+ALIVE: Final = 1.0
 
 
 class Service:
     """One running router: `serve()` returns after SIGTERM or SIGINT."""
 
-    def __init__(self, config: Config, *, watch: bool) -> None:
+    def __init__(self, config: Config, lock: RouterLock, *, watch: bool) -> None:
         self._config = config
+        self._lock = lock
+        self._heard_at = lock.before
+        """When this router or an earlier one last heard Asterisk, while nobody does."""
         self._watch = watch
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
-        self._writer = Writer(config.database, node=config.node, on_trouble=self._trouble, on_mended=self._mended)
+        self._writer = Writer(
+            config.database,
+            node=config.node,
+            on_trouble=self._trouble,
+            on_mended=self._mended,
+            on_stored=self._stored,
+        )
+        self._past = Past(config.database, config.node, self._writer)
         self._link = Link(
             config.ari, config.ari_password, on_event=self._on_event, on_up=self._on_up, on_down=self._on_down
         )
+        client = Client(self._link)
+        self._heartbeat = Heartbeat(client)
+        self._dialplan = DialplanUpkeep(client)
         self._sounds = Sounds(folder_of(config.database))
         self._standing = Standing(random.Random())  # noqa: S311 - whose turn it is, is no secret
         self._trunks = Trunks(config)
@@ -75,6 +90,8 @@ class Service:
             writer=self._writer.health,
             calls=lambda: self._engine.active,
             trunks=self._trunks,
+            heartbeat=lambda: self._heartbeat.age,
+            dialplan=lambda: self._dialplan.stale,
         )
         self._started_at = time.time()
         self._recovered = False
@@ -101,6 +118,8 @@ class Service:
         await self._live.start()
         jobs: list[Coroutine[Any, Any, None]] = [
             self._link.run(),
+            self._heartbeat.run(),
+            self._dialplan.run(),
             self._stop_when_told(),
             self._reload_when_told(),
             self._audit(),
@@ -110,6 +129,7 @@ class Service:
             self._monitor.run(),
             watch(lambda: self._config, self._trunks),
             self._watchdog(),
+            self._stay_alive(),
         ]
         if self._watch:
             jobs.append(self._watch_file())
@@ -136,12 +156,17 @@ class Service:
 
     async def _on_up(self, info: Up) -> None:
         rows: LiveRows = ()
+        over: frozenset[str] = frozenset()
         if not self._recovered:
-            await self._import_fallback()
-            rows = await asyncio.to_thread(self._live_rows)
-        await self._engine.reconcile(rows)
+            await asyncio.to_thread(self._past.fallback, self._config)
+            rows, over = await asyncio.to_thread(self._past.calls)
+        left = await asyncio.to_thread(self._past.departures)
+        await self._engine.reconcile(rows, Away(self._heard_at, left, over))
         self._recovered = True
+        self._forgetting = asyncio.create_task(asyncio.to_thread(self._past.forget, left))
         self._monitor.connected()
+        self._heartbeat.connected()
+        self._dialplan.connected()
         log.info(
             fact(
                 event="ready",
@@ -154,16 +179,10 @@ class Service:
         systemd.notify("READY=1")
 
     def _on_down(self) -> None:
+        self._heard_at = time.time()
+        self._heartbeat.lost()
+        self._dialplan.lost()
         log.warning(fact(event="link_down", calls=self._engine.active))
-
-    def _live_rows(self) -> LiveRows:
-        self._writer.flush(5.0)
-        try:
-            with reading(self._config.database) as connection:
-                return live_calls(connection, self._config.node)
-        except RouterError as error:
-            log.error(fact(event="no_recovery", why=error))
-            return ()
 
     # --- The configuration --------------------------------------------------------------------------------
 
@@ -204,6 +223,7 @@ class Service:
             stale = True
             log.error(fact(event="fallback_not_written", why=error, mend="the AGI script has old routes"))
         self._writer.config_accepted(config.version, time.time(), config.file)
+        self._dialplan.adopt(config)
         await self._monitor.adopt(config, fallback_stale=stale)
         self._speaking = asyncio.create_task(self._speak(config))
 
@@ -225,7 +245,7 @@ class Service:
     async def _remember(self) -> None:
         """What earlier runs knew of callers and people; calls that come before it is there do without."""
         try:
-            self._standing.load(await asyncio.to_thread(self._history))
+            self._standing.load(await asyncio.to_thread(self._past.history))
         except RouterError as error:
             log.warning(fact(event="no_history", why=error))
             return
@@ -233,29 +253,18 @@ class Service:
         gc.collect()
         gc.freeze()
 
-    def _history(self) -> History:
-        # The writer makes the tables, or brings those of an earlier release up to date.
-        self._writer.flush(10.0)
-        now = time.time()
-        with reading(self._config.database) as connection:
-            return history(connection, now, now - HORIZON)
-
     async def _follow(self) -> None:
         """Take in what the command line has written: pauses at once, closed callbacks a little later."""
         for turn in itertools.count():
             await asyncio.sleep(FOLLOW)
             try:
-                paused, owed = await asyncio.to_thread(self._asked, turn % OWED_TURNS == 0)
+                paused, owed = await asyncio.to_thread(self._past.asked, turn % OWED_TURNS == 0)
             except RouterError as error:
                 log.debug(fact(event="not_followed", why=error))
                 continue
             self._standing.set_pauses(paused)
             if owed is not None:
                 self._standing.set_owed(owed)
-
-    def _asked(self, with_owed: bool) -> tuple[dict[str, float | None], set[tuple[str, str]] | None]:
-        with reading(self._config.database) as connection:
-            return pauses(connection, time.time()), owed(connection, time.time()) if with_owed else None
 
     # --- Regular work -------------------------------------------------------------------------------------
 
@@ -264,23 +273,20 @@ class Service:
             await asyncio.sleep(AUDIT)
             if self._link.health().up:
                 try:
-                    await self._engine.reconcile(audit=True)
+                    await self._engine.reconcile(await self._unowned(), audit=True)
                 except RouterError as error:
                     log.warning(fact(event="audit_failed", why=error))
+
+    async def _unowned(self) -> LiveRows:
+        """Live rows of calls that nobody has: neither we, nor, once its files are read, the fallback."""
+        ours, before = frozenset(call.id for call in self._engine.calls), time.time() - SETTLING
+        await asyncio.to_thread(self._past.fallback, self._config)
+        return await asyncio.to_thread(self._past.unowned, ours, before)
 
     async def _gather_fallback(self) -> None:
         while True:
             await asyncio.sleep(FALLBACK)
-            await self._import_fallback()
-
-    async def _import_fallback(self) -> None:
-        try:
-            found = await asyncio.to_thread(import_fallback, self._writer, self._config, now=time.time())
-        except (OSError, RouterError) as error:
-            log.error(fact(event="fallback_not_read", why=error))
-            return
-        if found.calls or found.bad:
-            log.info(fact(event="fallback_read", calls=found.calls, bad=found.bad))
+            await asyncio.to_thread(self._past.fallback, self._config)
 
     def _snapshot(self) -> Document:
         """What `calls live` shows."""
@@ -294,6 +300,15 @@ class Service:
             menus=self._engine.menus,
         )
 
+    async def _stay_alive(self) -> None:
+        """Leave a sign of life on the disk, for the next router."""
+        while True:
+            await asyncio.sleep(ALIVE)
+            try:
+                await asyncio.to_thread(self._lock.beat)
+            except OSError as error:
+                log.debug(fact(event="no_sign_of_life", why=error))
+
     async def _watchdog(self) -> None:
         """Tell systemd that the loop turns: from the loop itself, so that a hung one falls silent."""
         interval = systemd.watchdog_interval()
@@ -303,9 +318,17 @@ class Service:
 
     async def _stop_when_told(self) -> None:
         await self._stop.wait()
+        await self._heartbeat.withdraw()
         raise _Stopped
 
     # --- The writer's thread ------------------------------------------------------------------------------
+
+    def _stored(self, operations: Iterable[Operation]) -> None:
+        """An outcome is told once it is on the disk: what has been said is true after a power cut too."""
+        for each in operations:
+            if isinstance(each, CallEnded):
+                call = each.call
+                log.info(fact(call=call.id, campaign=call.campaign, event="ended", outcome=call.outcome))
 
     def _trouble(self, text: str) -> None:
         log.error(fact(event="database_trouble", why=text))

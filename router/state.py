@@ -30,6 +30,8 @@ class Leg:
     started_at: float
     unsure: bool = False
     """The link broke while it was being dialled: it may never have existed."""
+    earlier: bool = False
+    """Dialled by an earlier run of the router: this call does not dial that person again."""
     ringing_at: float | None = None
     answered_at: float | None = None
     accepted_at: float | None = None
@@ -101,6 +103,14 @@ class Call:
 
     def leg(self, leg_id: str) -> Leg | None:
         return next((leg for leg in self.legs if leg.id == leg_id), None)
+
+    @property
+    def seen(self) -> float:
+        """The latest moment of which something is known: it does not end before that."""
+        moments = [self.started_at, self.verdict_at]
+        for leg in self.legs:
+            moments += (leg.started_at, leg.ringing_at, leg.answered_at, leg.accepted_at, leg.ended_at)
+        return max(moment for moment in moments if moment is not None)
 
     @property
     def plan(self) -> Plan:

@@ -14,10 +14,12 @@ def notify(state: str) -> bool:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        # A manager that does not read must not stop the event loop, which says this.
+        channel.setblocking(False)
         try:
             channel.sendto(state.encode(), address)
         except OSError:
-            # The manager has gone: it can no longer be told anything, and calls go on.
+            # The manager has gone, or does not listen: calls go on.
             return False
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from router.call import begin, step
-from router.events import Command, Event
+from router.events import Command, Event, Save, Stage
 from router.model import (
     Accept,
     Caller,
@@ -82,7 +82,8 @@ def decision(
 
 
 class Driver:
-    """A call and every command that it has given, in order."""
+    """A call and every command that it has given, in order; but for what is saved on the way, which is counted in
+    `saves`."""
 
     def __init__(
         self,
@@ -99,13 +100,16 @@ class Driver:
         self.call, commands = begin(call, at, first_seq=first_seq)
         self.commands: list[Command] = list(commands)
         self.last: tuple[Command, ...] = commands
+        self.saves = 0
 
     def take(self, *events: Event) -> tuple[Command, ...]:
         """Feed events; the commands of all of them."""
         self.last = ()
         for event in events:
             self.call, commands = step(self.call, event)
-            self.last += commands
+            kept = tuple(command for command in commands if command != Save(Stage.HUNTING))
+            self.saves += len(commands) - len(kept)
+            self.last += kept
         self.commands += self.last
         return self.last
 

@@ -28,6 +28,8 @@ WELL = Signs(
     trunks={"main": TrunkState(False, 3), "spare": TrunkState(False, 0)},
     reload_refused=False,
     fallback_stale=False,
+    heartbeat=0.4,
+    dialplan="",
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from router.ari import wire
 from router.ari.client import Client
 from router.engine import Engine
+from router.errors import AriConflict
 from router.ids import call_of_leg
 from router.model import AttemptRecord, CallbackWish, CallRecord, Config, Pause, Prompt, Sound, StaffCall
 from router.standing import Standing
@@ -42,13 +43,15 @@ class Asked:
 
 class FakeClient:
     """Takes whatever the real client would take, and nothing else. Lists are answered at once from `there` and
-    `bridges_there`, unless `hold_lists` is set."""
+    `bridges_there`, unless `hold_lists` is set; `ring` is refused at once for the callers of `elsewhere`."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.steady = True
         self.there: tuple[wire.Channel, ...] = ()
         self.bridges_there: tuple[wire.Bridge, ...] = ()
         self.hold_lists = False
+        self.elsewhere: set[str] = set()
 
     def __getattr__(self, verb: str) -> Callable[..., asyncio.Future[Any]]:
         signature = inspect.signature(getattr(Client, verb))
@@ -60,6 +63,10 @@ class FakeClient:
             self.asked.append(asked)
             if verb in ("channels", "bridges") and not self.hold_lists:
                 asked.future.set_result(self.there if verb == "channels" else self.bridges_there)
+            elif verb == "ring" and asked.channel in self.elsewhere:
+                asked.future.set_exception(AriConflict("not in a Stasis application"))
+            elif verb == "ring":
+                asked.future.set_result(None)
             return asked.future
 
         return request
@@ -76,17 +83,21 @@ class FakeClient:
 
 
 class FakeWriter:
-    """Keeps what it was given, as (`opened` | `answered` | `ended`, call) and the rest beside it."""
+    """Keeps what it was given, as (`opened` | `answered` | `ended`, call) and the rest beside it. The attempts that
+    are saved on the way are in `dialled`."""
 
     def __init__(self) -> None:
         self.wrote: list[tuple[str, CallRecord]] = []
         self.attempts: Sequence[AttemptRecord] = ()
+        self.dialled: list[Sequence[AttemptRecord]] = []
         self.wish: CallbackWish | None = None
         self.staff: list[StaffCall] = []
         self.pauses: list[Pause | tuple[str, float]] = []
 
-    def call_opened(self, call: CallRecord) -> None:
-        self.wrote.append(("opened", call))
+    def call_opened(self, call: CallRecord, attempts: Sequence[AttemptRecord] = ()) -> None:
+        if call.id not in {known.id for stage, known in self.wrote if stage == "opened"}:
+            self.wrote.append(("opened", call))
+        self.dialled.append(attempts)
 
     def call_answered(self, call: CallRecord, attempts: Sequence[AttemptRecord]) -> None:
         self.wrote.append(("answered", call))

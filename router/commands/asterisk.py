@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.errors import NotFound, StoreError
+from router.shipped import share
 
 if TYPE_CHECKING:
     from router.asterisk_files import File
@@ -65,27 +65,19 @@ def conf(context: Context, name: str | None, output: str | None) -> None:
 
 def build(config: Config, folder: str) -> dict[str, File]:
     """All the files by name, for an Asterisk that reads them in `folder` (absolute). Raises RouterError."""
-    from router import asterisk_files, dialplan, spoken
-    from router.store.fallback import folder as spool
+    from router import asterisk_files, dialplan, dialplan_file
 
     templates = {
         name: (share("asterisk_conf") / name).read_text(encoding="utf-8")
-        for name in (*asterisk_files.TEMPLATES, asterisk_files.TRUNK, asterisk_files.STATIC)
+        for name in (*asterisk_files.TEMPLATES, asterisk_files.TRUNK)
     }
-    places = dialplan.Places(
-        agi=os.path.join(folder, asterisk_files.AGI),
-        spool=spool(config.database),
-        sounds=_prompts(config.language),
-        spoken=spoken.folder_of(config.database),
-    )
-    extensions = dialplan.generate(config, templates[asterisk_files.STATIC], places, datetime.now(UTC))
+    extensions = dialplan_file.text(config, folder, datetime.now(UTC))
     route = share("agi_scripts") / "route.py"
     script = asterisk_files.launcher(
         sys.executable, str(route), _search_path(), config.database, shutil.which("timeout")
     )
     return {
-        # The salespeople's mobiles stand in it.
-        dialplan.FILE: asterisk_files.File(extensions, 0o640, extensions),
+        dialplan.FILE: asterisk_files.File(extensions, dialplan_file.MODE, extensions),
         asterisk_files.AGI: asterisk_files.File(script, 0o755, script),
         **asterisk_files.files(config, templates, folder),
     }
@@ -95,26 +87,6 @@ def needed_modules() -> tuple[str, ...]:
     """The modules that asterisk_conf/modules.conf lists and that every Asterisk has."""
     lines = (share("asterisk_conf") / "modules.conf").read_text(encoding="utf-8").splitlines()
     return tuple(line.partition("=")[2].strip() for line in lines if re.fullmatch(r"load = \S+", line))
-
-
-def share(name: str) -> Path:
-    """A folder that is shipped with the program: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).parents[1]
-    for candidate in (package / "share" / name, package.parent / name):
-        if candidate.is_dir():
-            return candidate
-    raise NotFound(
-        f"{name} was not installed with callrouter; install it again: pip install --force-reinstall callrouter"
-    )
-
-
-def _prompts(language: str) -> str:
-    """The folder of the recordings that come with the program, in this language where there are some."""
-    from router.sounds import SHIPPED
-    from router.sounds.texts import FALLBACK
-
-    own = os.path.join(SHIPPED, language)
-    return own if os.path.isdir(own) else os.path.join(SHIPPED, FALLBACK)
 
 
 def _search_path() -> tuple[str, ...]:
@@ -138,28 +110,16 @@ def _list(made: dict[str, File]) -> None:
 
 
 def _write(made: dict[str, File], folder: Path) -> None:
-    """Each file whole or not at all, in the folder's group, so that Asterisk's own folder gives it to Asterisk."""
+    from router.dialplan_file import replace
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, file in made.items():
-            _replace(folder / name, file)
+            replace(folder / name, file.text, file.mode)
     except OSError as error:
         raise StoreError(
             f"{error.filename or folder}: {error.strerror}; write to a folder that is yours"
         ) from error
-
-
-def _replace(path: Path, file: File) -> None:
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-        target.write(file.text)
-        # Only a member of the group may give a file to it; the text about permissions says what else to do.
-        with contextlib.suppress(PermissionError):
-            os.fchown(descriptor, -1, path.parent.stat().st_gid)
-        os.fchmod(descriptor, file.mode)
-    draft.replace(path)
 
 
 def _tell_next(config: Config, made: dict[str, File], folder: str) -> None:

@@ -23,11 +23,11 @@ def command(context: Context, watch: bool) -> None:
 
     log.configure(debug=context.debug)
 
-    async def main() -> None:
-        await Service(config, watch=watch).serve()
+    async def main(lock: RouterLock) -> None:
+        await Service(config, lock, watch=watch).serve()
 
-    with RouterLock(config.database), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main())
+    with RouterLock(config.database) as lock, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main(lock))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -22,12 +22,16 @@ from router.dialplan.shapes import ID, NUMBER, PATH, SOUND, WORD, checked
 from router.model import Config, Overflow, Ring
 
 __all__ = [
+    "ALIVE_VARIABLE",
     "CONTEXT",
     "DEAD_MAN_MARGIN",
     "DIVERSIONS",
     "FILE",
+    "FIRST_WORDS",
     "HANDOVER",
     "HORIZON_DAYS",
+    "LEAVING",
+    "LONGEST_SILENCE",
     "MADE_VARIABLE",
     "VERSION_VARIABLE",
     "Places",
@@ -37,13 +41,24 @@ __all__ = [
 ]
 
 FILE: Final = "callrouter-extensions.conf"
+FIRST_WORDS: Final = "; Made by `callrouter asterisk conf`"
+"""How each generated dialplan begins: a file that begins otherwise is somebody else's."""
 CONTEXT: Final = "callrouter"
 HANDOVER: Final = ("callrouter-fallback", "s", 1)
 """Context, extension and priority to which the router continues a call that it wants the fallback to take."""
+LEAVING: Final = "callrouter-left"
+"""Context of a caller who has hung up, and of whom the hang-up handler leaves word."""
 VERSION_VARIABLE: Final = "CALLROUTER_DIALPLAN"
 """Global variable that holds the version of the configuration that the loaded dialplan was made from."""
 MADE_VARIABLE: Final = "CALLROUTER_DIALPLAN_MADE"
 """Global variable that holds the day it was made (YYYYMMDD)."""
+
+ALIVE_VARIABLE: Final = "CALLROUTER_ALIVE"
+"""Global variable that holds the router's sign of life (router.heartbeat): Asterisk's clock, a moment ago. Empty
+where no router has given one. It stands in no file: a reload of the dialplan leaves it, or empties it for a second
+(`clearglobalvars`)."""
+LONGEST_SILENCE: Final = 3
+"""Whole seconds by which that may differ from Asterisk's clock before new calls go straight to the fallback."""
 
 DEAD_MAN_MARGIN: Final = 15.0
 """Seconds by which the dead man's timer is longer than the longest hunt."""
@@ -70,7 +85,7 @@ def generate(config: Config, static: str, places: Places, at: datetime, *, dead_
     little longer than the longest hunt. Raises RouterError for a path or a name that cannot stand in a dialplan.
     """
     lines = [
-        f"; Made by `callrouter asterisk conf` from configuration {checked(WORD, config.version)}:",
+        f"{FIRST_WORDS} from configuration {checked(WORD, config.version)}:",
         "; edit campaigns.yaml and make it again, do not edit this.",
         *_globals(config, places, at, dead_man or _longest(config) + DEAD_MAN_MARGIN),
         "",
@@ -99,6 +114,7 @@ def _globals(config: Config, places: Places, at: datetime, dead_man: float) -> I
     yield f"CALLROUTER_SPOOL={checked(PATH, places.spool)}"
     yield f"CALLROUTER_SOUNDS={checked(SOUND, places.sounds)}"
     yield f"CALLROUTER_DEAD_MAN={dead_man:.0f}"
+    yield f"CALLROUTER_LONGEST_SILENCE={LONGEST_SILENCE}"
     yield f"CALLROUTER_COUNTRY={country_code_for_region(config.country)}"
     yield f"CALLROUTER_PREFIX={ndd_prefix_for_region(config.country, True) or ''}"
     yield f"CALLROUTER_OURS={checked(NUMBER, ours) if ours else ''}"

@@ -55,6 +55,10 @@ def _router(signs: Signs) -> Iterator[Metric]:
     yield _gauge("ready", "1 while /health/ready says 200", verdict.ready)
     yield _gauge("degraded", "Things that are wrong and stop no call", len(verdict.degraded))
     yield _gauge("loop_lag_seconds", "The most by which the event loop was late in the last 15 s", signs.lag)
+    if signs.heartbeat is not None:
+        what = "How old our sign of life in Asterisk is: new calls go to the fallback from 3 s on"
+        yield _gauge("heartbeat_age_seconds", what, signs.heartbeat)
+    yield _gauge("dialplan_stale", "1 while the third line is not of this configuration", bool(signs.dialplan))
     yield _gauge("calls_active", "Calls that have not ended", signs.calls)
 
 

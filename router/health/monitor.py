@@ -41,15 +41,22 @@ class Monitor:
         writer: Callable[[], WriterHealth],
         calls: Callable[[], int],
         trunks: Trunks,
+        heartbeat: Callable[[], float | None] = lambda: None,
+        dialplan: Callable[[], str] = lambda: "",
     ) -> None:
-        """`calls`: how many have not ended."""
+        """`calls`: how many have not ended. `heartbeat`: the age of our sign of life. `dialplan`: why it is
+        stale."""
         self.tally = Tally()
         self._link = link
         self._writer = writer
         self._calls = calls
         self._trunks = trunks
+        self._heartbeat = heartbeat
+        self._dialplan = dialplan
         self._config: Config | None = None
-        self._server = HealthServer(lag=self._lag, verdict=lambda: judge(self.signs()), metrics=self._metrics)
+        self._server = HealthServer(
+            lag=self._lag, heartbeat=heartbeat, verdict=lambda: judge(self.signs()), metrics=self._metrics
+        )
         self._where: Health | None = None
         """Where it listens."""
         self._connections = 0
@@ -160,6 +167,8 @@ class Monitor:
             },
             reload_refused=self._reload_refused,
             fallback_stale=self._fallback_stale,
+            heartbeat=self._heartbeat(),
+            dialplan=self._dialplan(),
         )
 
     def _lag(self) -> float:

@@ -45,11 +45,13 @@ class HealthServer:
         self,
         *,
         lag: Callable[[], float],
+        heartbeat: Callable[[], float | None] = lambda: None,
         verdict: Callable[[], Verdict],
         metrics: Callable[[], Awaitable[tuple[str, bytes]]],
     ) -> None:
         """`metrics`: their content type and text, made anew by each call."""
         self._lag = lag
+        self._heartbeat = heartbeat
         self._verdict = verdict
         self._make_metrics = metrics
         self._pages: dict[str, Callable[[], Awaitable[web.Response]]] = {
@@ -130,7 +132,9 @@ class HealthServer:
         return response
 
     async def _live(self) -> web.Response:
-        return _json({"live": True, "lag_seconds": round(self._lag(), 3)})
+        age = self._heartbeat()
+        heartbeat = None if age is None else round(age, 3)
+        return _json({"live": True, "lag_seconds": round(self._lag(), 3), "heartbeat_seconds": heartbeat})
 
     async def _ready(self) -> web.Response:
         verdict = self._verdict()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from router.ari.link import LinkHealth
+from router.dialplan import LONGEST_SILENCE
 from router.store.look import Look
 from router.store.writer import WriterHealth
 
@@ -52,6 +53,10 @@ class Signs:
     reload_refused: bool
     fallback_stale: bool
     """The AGI script's routes could not be written."""
+    heartbeat: float | None = None
+    """Seconds by which our sign of life in Asterisk is old; None while there is none."""
+    dialplan: str = ""
+    """Why the third line is not of this configuration; empty when it is, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ def _reasons(signs: Signs) -> Iterator[Note]:
         yield Note("configuration", "none is in force yet")
     if not signs.link.up:
         yield Note("link", signs.link.trouble)
+    elif signs.heartbeat is not None and signs.heartbeat > LONGEST_SILENCE:
+        yield Note("heartbeat", f"is {signs.heartbeat:.0f} s old: new calls go to the fallback")
     look = signs.look
     if signs.writer.last_error is not None:
         yield Note("database", signs.writer.last_error)
@@ -115,3 +122,5 @@ def _degraded(signs: Signs) -> Iterator[Note]:
         yield Note("reload", "campaigns.yaml was refused when it was last read: the old one is in force")
     if signs.fallback_stale:
         yield Note("fallback", "the AGI script has old routes: they could not be written")
+    if signs.dialplan:
+        yield Note("dialplan", signs.dialplan)

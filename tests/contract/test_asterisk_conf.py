@@ -26,11 +26,12 @@ from click.testing import CliRunner, Result
 
 from router import ami
 from router.commands import group as main
-from router.commands.asterisk import build, needed_modules, share
+from router.commands.asterisk import build, needed_modules
 from router.dialplan import HANDOVER, Places, generate
 from router.errors import RouterError
 from router.inbound import read_inbound
 from router.model import Accept, Ami, Ari, Config, Secret
+from router.shipped import share
 from sandbox.asterisk import Asterisk
 from sandbox.behaviours import BUSY, Answer, Refuse
 from sandbox.phones import Caller, Carrier

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from router.asterisk_files import launcher
-from router.commands.asterisk import _search_path, share
+from router.commands.asterisk import _search_path
 from router.config.compiled import routes_path, write
 from router.fallback_plan import recording
 from router.model import Campaign, Config, Pause, Sound, Strategy
+from router.shipped import share
 from router.store.database import open_database
 from router.store.pauses import pause
 from tests.build import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from router.call import step
 from router.events import (
     CallerLeft,
     Connect,
@@ -414,3 +415,19 @@ def test_a_phone_that_never_rang_was_not_reached() -> None:
     hunt = Driver(plan("alice"))
     hunt.take(TimerFired(120.0, Timer.RING))
     assert (results(hunt), hunt.call.outcome) == ([Result.UNREACHABLE], Outcome.UNREACHABLE)
+
+
+# --- What a next run must know ----------------------------------------------------------------------------
+
+
+def test_it_is_saved_who_is_dialled_before_anybody_is() -> None:
+    call = Driver(plan("alice", "bob")).call
+    call, commands = step(call, LegDown(101.0, leg_id(1), sip_status=486))
+    assert commands[0] == Save(Stage.HUNTING)
+    assert [type(command) for command in commands[1:]] == [Originate, StartTimer]
+    call, commands = step(call, LegRinging(102.0, leg_id(2)))
+    assert commands == (), "a phone that rings changes nothing that a next run would do"
+    call, commands = step(call, LegUp(103.0, leg_id(2)))
+    assert commands[0] == Save(Stage.HUNTING)
+    call, commands = step(call, CallerLeft(104.0))
+    assert [command for command in commands if isinstance(command, Save)] == [Save(Stage.ENDED)]

@@ -48,12 +48,15 @@ async def test_what_a_call_asks_of_asterisk_is_one_lane(board: Switchboard) -> N
 async def test_an_answered_leg_is_connected_in_this_order(board: Switchboard) -> None:
     board.arrives()
     board.answers(board.leg())
-    assert board.client.verbs == ["originate", "answer", "create_bridge", "add_to_bridge", "set_variable"]
-    _, answer, bridge, add, timer = board.client.asked
+    verbs = ["originate", "answer", "create_bridge", "add_to_bridge", "set_variable", "set_variable"]
+    assert board.client.verbs == verbs
+    _, answer, bridge, add, timer, legs_timer = board.client.asked
     assert (answer.channel, bridge.bridge, timer.channel) == ("1.1", add.bridge, "1.1")
     assert add.bridge == bridge_id(board.writer.wrote[0][1].id)
     assert add.channels == ("1.1", board.leg())
-    assert (timer.name, timer.value) == ("TIMEOUT(absolute)", "0"), "a long talk is never cut"
+    assert legs_timer.channel == board.leg()
+    for each in (timer, legs_timer):
+        assert (each.name, each.value) == ("TIMEOUT(absolute)", "0"), "a long talk is never cut"
     assert board.writer.stages == ["opened"], "nobody talks before Asterisk has said so"
 
 

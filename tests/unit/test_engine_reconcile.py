@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from router.alive import Away
 from router.ari import wire
 from router.engine import SETTLING
 from router.errors import AriDisconnected
 from router.ids import bridge_id
-from router.model import Caller, CallRecord, Outcome, Path
+from router.model import AttemptRecord, Caller, CallRecord, Outcome, Path
+from router.state import Phase
 from tests.build import CALLER, DID
 from tests.calls import CALL_ID, leg_id
 from tests.switchboard import WALL, Switchboard, caller_channel, channel, turn
@@ -44,6 +46,13 @@ async def test_a_caller_whom_nobody_announced_is_a_new_arrival(board: Switchboar
     assert board.writer.wrote[0][1].channel == "1.1"
     board.arrives()
     assert len(board.engine.calls) == 1, "its event, which waited meanwhile, says nothing new"
+
+
+async def test_a_caller_who_is_on_the_way_to_the_fallback_is_left_to_it(board: Switchboard) -> None:
+    board.client.there = (caller_channel("1.1"), caller_channel("1.2"))
+    board.client.elsewhere = {"1.1"}
+    await board.engine.reconcile()
+    assert [call.channel for call in board.engine.calls] == ["1.2"]
 
 
 async def test_a_caller_of_another_application_is_not_ours(board: Switchboard) -> None:
@@ -136,6 +145,36 @@ async def test_when_the_lists_cannot_be_had_nothing_is_concluded(board: Switchbo
 # --- After an earlier run ---------------------------------------------------------------------------------
 
 
+async def test_a_phone_that_an_earlier_run_rang_rings_on(board: Switchboard) -> None:
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Ringing"))
+    rung = AttemptRecord(leg_id(1), 1, "alice", "main", WALL - 5.0)
+    await board.engine.reconcile([(ROW, [rung])])
+    assert board.client.verbs == ["channels", "bridges"], "nobody is disturbed, and nobody is dialled"
+    await board.connects(leg_id(1))
+    (call,) = board.engine.calls
+    assert (call.id, call.phase) == (CALL_ID, Phase.TALKING)
+
+
+async def test_who_had_accepted_when_the_router_died_is_engaged(board: Switchboard) -> None:
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1)))
+    took = replace(TAKEN, answered_at=WALL - 2.0, accepted_at=WALL - 1.0, started_at=WALL - 5.0)
+    await board.engine.reconcile([(ROW, [took])])
+    assert "add_to_bridge" in board.client.verbs
+    assert board.standing.engaged("alice") == 1
+
+
+async def test_a_caller_whom_nobody_can_decide_about_any_more_goes_to_the_fallback(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr("router.routing.decide", fails)
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Ringing"))
+    await board.engine.reconcile([(ROW, [])])
+    assert board.client.verbs[2:4] == ["continue_in_dialplan", "hang_up"], "and nothing rings on for nobody"
+
+
 async def test_a_caller_who_still_waits_keeps_his_row_and_a_leg_id_is_not_used_again(board: Switchboard) -> None:
     board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Ringing"))
     await board.engine.reconcile([(ROW, [])])
@@ -158,6 +197,14 @@ async def test_a_talk_is_taken_over_and_its_end_is_written(board: Switchboard) -
     board.leaves()
     row = board.writer.ended
     assert (row.id, row.outcome, row.talk_seconds) == (CALL_ID, Outcome.ANSWERED, 30.0)
+
+
+async def test_a_talk_that_ended_while_no_router_was_there_ended_then(board: Switchboard) -> None:
+    talking = replace(ROW, answered_at=WALL - 20.0, salesperson="alice", ring_seconds=10.0)
+    taken = replace(TAKEN, answered_at=WALL - 20.0, accepted_at=WALL - 20.0, started_at=WALL - 30.0)
+    await board.engine.reconcile([(talking, [taken])], Away(WALL - 15.0, {"1.1": WALL - 12.0}))
+    row = board.writer.ended
+    assert (row.outcome, row.talk_seconds, row.ended_at) == (Outcome.ANSWERED, 8.0, WALL - 12.0)
 
 
 async def test_a_caller_who_is_gone_ends_as_failed_and_is_owed_a_call(board: Switchboard) -> None:

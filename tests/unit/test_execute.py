@@ -36,7 +36,7 @@ from router.events import (
     TimerFired,
     Whisper,
 )
-from router.execute import MOST_PLAYS, Executor, Live
+from router.execute import DEAD_MAN, LONGEST_FAREWELL, MOST_PLAYS, Executor, Live
 from router.model import Config, Outcome, Prompt, Route, Sound
 from router.playback import Player
 from router.standing import Standing
@@ -193,7 +193,14 @@ async def test_a_leg_shows_our_number_and_nothing_of_the_callers(hands: Hands) -
     asked = hands.client.last("originate")
     assert (asked.endpoint, asked.channel_id, asked.timeout) == (ROUTE.endpoint, LEG, 25.0)
     assert (asked.caller_id, asked.originator, asked.app_args) == (DID, "1.1", "leg")
-    assert asked.variables == dress(ROUTE, make_trunk(), DID)
+    assert asked.variables == {**dress(ROUTE, make_trunk(), DID), DEAD_MAN: "50"}
+
+
+async def test_a_leg_ends_by_itself_when_neither_its_ring_nor_its_key_nor_a_talk_has_ended_it(hands: Hands) -> None:
+    hands.run(replace(ORIGINATE, timeout=25.2))
+    asked = hands.client.last("originate")
+    least = 25.2 + hands.live.call.plan.accept_timeout + LONGEST_FAREWELL
+    assert least < int(asked.variables[DEAD_MAN]) < least + 5
 
 
 async def test_an_anonymous_leg_is_one_of_our_numbers_withheld(hands: Hands) -> None:
@@ -278,7 +285,14 @@ async def test_what_is_heard_is_cut_off_before_the_two_are_bridged(hands: Hands)
     listening(hands)
     playback = hands.client.last("play").playback
     hands.run(Connect(LEG))
-    assert hands.client.verbs[1:] == ["stop_playback", "answer", "create_bridge", "add_to_bridge", "set_variable"]
+    assert hands.client.verbs[1:] == [
+        "stop_playback",
+        "answer",
+        "create_bridge",
+        "add_to_bridge",
+        "set_variable",
+        "set_variable",
+    ]
     assert hands.client.last("stop_playback").playback == playback
     assert not hands.player.over(LEG, playback), "nobody waits for the end of what was cut off"
 
@@ -414,6 +428,13 @@ async def test_each_stage_is_written_as_the_call_stands(hands: Hands) -> None:
     hands.run(Save(Stage.OPENED), Save(Stage.ANSWERED), Save(Stage.ENDED))
     assert hands.writer.stages == ["opened", "answered", "ended"]
     assert {call.id for _, call in hands.writer.wrote} == {CALL_ID}
+
+
+async def test_of_a_call_that_ends_in_the_same_step_only_the_end_is_written(hands: Hands) -> None:
+    """Killed between the two writings, it would be on record as ended, and nobody be owed a callback."""
+    hands.live.call = replace(hands.live.call, outcome=Outcome.CLOSED, ended_at=130.0)
+    hands.run(Save(Stage.OPENED), Save(Stage.HUNTING), Save(Stage.ENDED))
+    assert hands.writer.stages == ["ended"]
 
 
 def missed(hands: Hands, outcome: Outcome | None) -> None:

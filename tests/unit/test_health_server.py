@@ -95,7 +95,7 @@ async def test_it_lives_and_says_how_late_the_loop_is(answers: Answers) -> None:
     async with serving(answers) as listener:
         status, kind, text = await asked(listener, "/health/live")
     assert (status, kind) == (200, "application/json; charset=utf-8")
-    assert json.loads(text) == {"live": True, "lag_seconds": 0.013}
+    assert json.loads(text) == {"live": True, "lag_seconds": 0.013, "heartbeat_seconds": None}
 
 
 async def test_ready(answers: Answers) -> None:

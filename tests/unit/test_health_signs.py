@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from router.dialplan import LONGEST_SILENCE
 from router.health.signs import FULL, LAG, LITTLE, SILENT, SLOW, SPOOLED, TrunkState, judge
 from tests.health_signs import DOWN, LINK, LOOK, WELL, WRITER, signs
 
@@ -21,6 +22,7 @@ def test_a_router_that_is_well_is_ready_and_nothing_is_said() -> None:
 NOT_READY: list[tuple[dict[str, Any], str, str]] = [
     ({"config": None}, "configuration", "none is in force yet"),
     ({"link": DOWN}, "link", "nothing heard from Asterisk for 8 s"),
+    ({"heartbeat": LONGEST_SILENCE + 1.0}, "heartbeat", "4 s old"),
     ({"writer": replace(WRITER, last_error="c.db: is locked")}, "database", "is locked"),
     ({"writer": replace(WRITER, spooled=7), "spooled_for": SPOOLED + 0.5}, "database", "7 rows have waited"),
     ({"look": replace(LOOK, trouble="c.db: is locked")}, "database", "is locked"),
@@ -47,6 +49,7 @@ DEGRADED: list[tuple[dict[str, Any], str, str]] = [
     ({"look": replace(LOOK, free=LITTLE - 1)}, "disk", "499 MiB left"),
     ({"reload_refused": True}, "reload", "the old one is in force"),
     ({"fallback_stale": True}, "fallback", "old routes"),
+    ({"dialplan": "Asterisk has not loaded it"}, "dialplan", "has not loaded"),
 ]
 
 
@@ -67,6 +70,8 @@ def test_what_stops_no_call_is_listed_and_it_is_ready(wrong: dict[str, Any], wha
         {"looked": SILENT},
         {"link": replace(LINK, oldest=SLOW, pending=9)},
         {"lag": LAG},
+        {"heartbeat": None},
+        {"heartbeat": float(LONGEST_SILENCE)},
         {"look": replace(LOOK, free=LITTLE)},
         {"look": replace(LOOK, free=None)},
     ],

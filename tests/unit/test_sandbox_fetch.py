@@ -160,7 +160,7 @@ def test_an_unpack_that_fails_leaves_nothing_that_looks_whole(
 def test_two_at_once_fetch_once(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from sandbox import fetch\n"
-        "def slow(where):\n"
+        "def slow(where, *_):\n"
         "    time.sleep(0.3)  # long enough for the others to arrive\n"
         "    (where / 'root').mkdir(parents=True); fetch._write_manifest(where, []); print('fetched')\n"
         "fetch._fetch_and_unpack = slow\n"

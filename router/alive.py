@@ -1,0 +1,64 @@
+"""What lives in Asterisk, as it said when it was last asked, and when it was that the others left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from router.ari.wire import Bridge, Channel
+from router.events import Found
+from router.ids import bridge_id
+from router.state import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """What is known of the time in which nobody listened to Asterisk. Unix times."""
+
+    since: float | None = None
+    """When it was last heard; None when it was heard all the while.
+
+    Whoever has left without a word is taken to have left then: the dialplan leaves a word (`left`) as soon as the
+    router has not been heard for some seconds, so it is wrong by those seconds at most.
+    """
+    left: Mapping[str, float] = field(default_factory=dict)
+    """Caller's channel -> when it left."""
+    over: frozenset[str] = frozenset()
+    """Channels of calls that have ended: who is there still was not hung up in time."""
+
+    def end_of(self, channel: str) -> float | None:
+        """When this caller, who is gone, left; None when that is now."""
+        return self.left.get(channel, self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """`at` is the moment of the question, on the steady clock."""
+
+    at: float
+    channels: Mapping[str, Channel]
+    """By id."""
+    bridges: Sequence[Bridge]
+    away: Away
+
+    def of(self, call: Call) -> Found:
+        """What of it belongs to this call."""
+        ours = [self.channels[leg.id] for leg in call.legs if leg.id in self.channels]
+        up = frozenset(channel.id for channel in ours if channel.state == "Up")
+        together = next((bridge.channels for bridge in self.bridges if bridge.id == bridge_id(call.id)), ())
+        bridged = frozenset(together) - {call.channel} if call.channel in together else frozenset()
+        ringing = frozenset(channel.id for channel in ours) - up
+        caller = call.channel in self.channels
+        return Found(self.at if caller else self._end(call), caller, ringing, up, bridged)
+
+    def taken_back(self, call: Call) -> bool:
+        """Whether the dialplan has taken the caller back from us: the call and its end are the fallback's then."""
+        there = self.channels.get(call.channel)
+        return there is not None and not there.app
+
+    def _end(self, call: Call) -> float:
+        """When the caller left, on the steady clock: after whatever else is known of the call."""
+        epoch = self.away.end_of(call.channel)
+        if epoch is None:
+            return self.at
+        return min(self.at, max(call.started_at + (epoch - call.epoch), call.seen))
