@@ -6,8 +6,9 @@ TO ?=
 FROM ?= +33145678901
 TALK ?= 5
 TESTS ?= tests
+JOBS ?= 2
 
-.PHONY: help setup demo run call test bench clean
+.PHONY: help setup demo run call test faults bench soak clean
 
 help:
 	@echo "make setup   .venv and a private Asterisk with SIP phones; a second time it only looks"
@@ -15,7 +16,9 @@ help:
 	@echo "make run     Asterisk, phones and router, until Ctrl-C"
 	@echo "make call    TO=+33184801001 places a call while \`make run\` serves"
 	@echo "make test    all tests"
+	@echo "make faults  each fault that it must survive, and the table of what held"
 	@echo "make bench   the benchmark, beside native Asterisk and other ways"
+	@echo "make soak    10,000 calls with sound and reports: what is lost, and what grows"
 	@echo "make clean   removes what these made in the checkout"
 
 setup:
@@ -37,10 +40,16 @@ test: setup
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
-	$(python) -m coverage run --include='router/*' -m pytest $(TESTS)
+	$(python) -m coverage run --include='router/*' -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+
+faults: setup
+	$(python) -m pytest --every-fault tests/faults
 
 bench: setup
 	@$(python) -m bench
+
+soak: setup
+	@$(python) -m bench.soak
 
 clean:
 	rm -rf .sandbox .venv build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

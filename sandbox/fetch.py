@@ -15,7 +15,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +30,7 @@ PACKAGES = (
     "asterisk-core-sounds-fr-wav",
     "sip-tester",
 )
+ASTERISK = "Asterisk and SIPp"
 UNNEEDED = ("usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian", "usr/share/perl")
 LAYOUT = 1
 """Raised when what is unpacked, or how, changes: older folders are then left alone and a new one is made."""
@@ -41,31 +42,58 @@ def cache() -> Path:
     return Path(base) / "callrouter"
 
 
-def folder() -> Path:
-    """Where Asterisk and SIPp of this kind of machine are unpacked, whether or not they are there yet."""
+def folder(what: str = "asterisk", packages: Sequence[str] = PACKAGES) -> Path:
+    """Where these packages are unpacked for this kind of machine, whether or not they are there yet."""
     release = apt.os_release()
     kinds = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
     name = release.get("VERSION_CODENAME", "own") if "ubuntu" in kinds else apt.SUITE
-    key = hashlib.sha256(json.dumps([LAYOUT, name, PACKAGES, UNNEEDED]).encode()).hexdigest()[:8]
-    return cache() / f"asterisk-{name}-{platform.machine()}-{key}"
+    key = hashlib.sha256(json.dumps([LAYOUT, name, tuple(packages), UNNEEDED]).encode()).hexdigest()[:8]
+    return cache() / f"{what}-{name}-{platform.machine()}-{key}"
 
 
-def fetch(where: Path | None = None, *, thorough: bool = False) -> Path:
-    """Makes sure that `where` (default: `folder()`) holds a whole unpacked Asterisk. Raises SandboxError.
+def fetch(
+    where: Path | None = None, packages: Sequence[str] = PACKAGES, name: str = ASTERISK, *, thorough: bool = False
+) -> Path:
+    """Makes sure that `where` (default: `folder()`) holds these packages whole and unpacked. Raises SandboxError.
 
     `thorough` compares the contents of every file as well. Two at the same time: one fetches, the other waits.
     """
     where = where or folder()
     where.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(where.with_suffix(".lock")):
+    with _lock(where.with_suffix(".lock"), name):
         fault = damage(where, thorough=thorough)
         if fault is None:
             return where
         if where.exists():
-            print(f"The unpacked Asterisk is damaged ({fault}): fetching it again.", flush=True)
+            print(f"The unpacked {name} is damaged ({fault}): fetching it again.", flush=True)
             shutil.rmtree(where)
-        _fetch_and_unpack(where)
+        _fetch_and_unpack(where, packages, name)
     return where
+
+
+def program(package: str) -> tuple[str, ...]:
+    """A program that a test needs and this machine lacks, as a command line: the one that the package of its name
+    has, with all that it depends on, unpacked beside Asterisk. Raises SandboxError.
+    """
+    root = fetch(folder(package, (package,)), (package,), package) / "root"
+    found = next(
+        (p for top in ("usr/bin", "bin", "usr/sbin", "sbin") if (p := root / top / package).exists()), None
+    )
+    if found is None:
+        raise SandboxError(f"the package {package} has no program of its name")
+    return (*start(root), str(found))
+
+
+def start(root: Path) -> tuple[str, ...]:
+    """How a program unpacked there is started: by its own loader, with its own libraries. Raises SandboxError."""
+    loader = next(
+        (p for d in ("usr/lib64", "lib64", "usr/lib", "lib") for p in sorted((root / d).glob("**/ld-linux*.so.*"))),
+        None,
+    )
+    if loader is None:
+        raise SandboxError(f"{root.parent} is not whole; remove that folder and type: make setup")
+    libraries = [path for top in ("usr/lib", "lib") for path in sorted((root / top).glob("*-linux-gnu*"))]
+    return (str(loader), "--library-path", ":".join(map(str, libraries)))
 
 
 def damage(where: Path, *, thorough: bool = False) -> str | None:
@@ -91,26 +119,27 @@ def damage(where: Path, *, thorough: bool = False) -> str | None:
     return None
 
 
-def _fetch_and_unpack(where: Path) -> None:
+def _fetch_and_unpack(where: Path, packages: Sequence[str], name: str) -> None:
     apt.required_programs()
     began = time.monotonic()
     progress = Progress()
     state = apt.PrivateApt(where.with_name(f"{where.name}.apt"), apt.source(apt.os_release()))
-    print(f"Fetching Asterisk and SIPp into {where} (about 90 MB, once).", flush=True)
-    packages = state.fetch(PACKAGES, progress)
+    size = " (about 90 MB, once)" if name == ASTERISK else ""
+    print(f"Fetching {name} into {where}{size}.", flush=True)
+    archives = state.fetch(packages, progress)
     half = where.with_name(f"{where.name}.new")
     shutil.rmtree(half, ignore_errors=True)
     root = half / "root"
     root.mkdir(parents=True)
     # Packages share folders only, so they can be unpacked side by side; dpkg-deb makes missing folders by itself.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for number, _ in enumerate(pool.map(lambda package: apt.unpack(package, root), packages), start=1):
-            progress("unpacking", 100.0 * number / len(packages))
-    for name in UNNEEDED:
-        shutil.rmtree(root / name, ignore_errors=True)
-    _write_manifest(half, [package.name for package in packages])
+        for number, _ in enumerate(pool.map(lambda package: apt.unpack(package, root), archives), start=1):
+            progress("unpacking", 100.0 * number / len(archives))
+    for unneeded in UNNEEDED:
+        shutil.rmtree(root / unneeded, ignore_errors=True)
+    _write_manifest(half, [package.name for package in archives])
     half.rename(where)
-    progress.done(f"Asterisk and SIPp are ready ({time.monotonic() - began:.0f} s).")
+    progress.done(f"{name}: ready ({time.monotonic() - began:.0f} s).")
 
 
 def _write_manifest(half: Path, packages: list[str]) -> None:
@@ -133,12 +162,12 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _lock(path: Path, name: str) -> Iterator[None]:
     with path.open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another run is fetching Asterisk: waiting for it.", flush=True)
+            print(f"Another run is fetching {name}: waiting for it.", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -71,15 +71,10 @@ def _modules(root: Path) -> Path | None:
 
 def _unpacked(folder: Path) -> Installation:
     root = folder / "root"
-    loader = next(
-        (p for d in ("usr/lib64", "lib64", "usr/lib", "lib") for p in sorted((root / d).glob("**/ld-linux*.so.*"))),
-        None,
-    )
     modules = _modules(root)
-    if loader is None or modules is None:
+    if modules is None:
         raise SandboxError(f"{folder} holds no Asterisk; remove that folder and type: make setup")
-    libraries = [path for top in ("usr/lib", "lib") for path in sorted((root / top).glob("*-linux-gnu*"))]
-    start = (str(loader), "--library-path", ":".join(map(str, libraries)))
+    start = fetch.start(root)
     asterisk = (*start, str(root / "usr/sbin/asterisk"))
     sipp = (*start, str(root / "usr/bin/sipp"))
     data = root / "usr/share/asterisk"

@@ -54,11 +54,11 @@ class Received:
 class _Line:
     """A socket that talks to Asterisk on loopback."""
 
-    def __init__(self, asterisk: int, port: int = 0) -> None:
+    def __init__(self, asterisk: int, port: int = 0, *, address: str = "127.0.0.1") -> None:
         self._asterisk = ("127.0.0.1", asterisk)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            self._socket.bind(("127.0.0.1", port))
+            self._socket.bind((address, port))
         except OSError as error:
             self._socket.close()
             raise SandboxError(f"port {port} cannot be used: {error.strerror}") from error
@@ -100,9 +100,9 @@ class _Line:
 class RawCaller(_Line):
     """One call to Asterisk. Every text goes out as it stands: percent-encode what a URI needs encoded.
 
-    `user` None leaves the user part out of the URI. `caller` and `to` replace those headers (their tag is added to
-    From), `headers` come on top, each line with its end. An empty `caller` leaves From out altogether. `body` None
-    sends a session description.
+    `user` None leaves the user part out of the URI. `caller`, `to` and `contact` replace those headers (their tag
+    is added to From), `headers` come on top, each line with its end. An empty `caller` leaves From out altogether.
+    `body` None sends a session description. It comes from `address`.
     """
 
     def __init__(
@@ -112,16 +112,20 @@ class RawCaller(_Line):
         *,
         caller: str = "<sip:+33140000001@127.0.0.1>",
         to: str = "",
+        contact: str = "",
         headers: str = "",
         body: str | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
-        super().__init__(asterisk)
+        super().__init__(asterisk, address=address)
         self._uri = f"sip:{user}@127.0.0.1:{asterisk}" if user is not None else f"sip:127.0.0.1:{asterisk}"
         self._call_id = uuid.uuid4().hex
         self._from = f"From: {caller};tag={self._call_id[:8]}\r\n" if caller else ""
         self._to = to or f"<{self._uri}>"
         self._cseq = 1
         self._sdp = SDP.format(port=self.port) if body is None else body
+        self._contact = contact or f"<sip:x@{address}:{self.port}>"
+        self._via = f"{address}:{self.port}"
         self._invite = self._message("INVITE", 1, self._to, headers, self._sdp)
         self.seen: list[Received] = []
         self.send(self._invite)
@@ -189,9 +193,9 @@ class RawCaller(_Line):
         branch = uuid.uuid4().hex if own_branch else f"{self._call_id}{cseq}"
         described = "Content-Type: application/sdp\r\n" if body else ""
         text = (
-            f"{method} {self._uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{branch}\r\n"
+            f"{method} {self._uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self._via};branch=z9hG4bK{branch}\r\n"
             f"Max-Forwards: 70\r\n{self._from}To: {to}\r\nCall-ID: {self._call_id}\r\nCSeq: {cseq} {method}\r\n"
-            f"Contact: <sip:x@127.0.0.1:{self.port}>\r\n{headers}{described}"
+            f"Contact: {self._contact}\r\n{headers}{described}"
         )
         # Lone surrogates stand for bytes that are no UTF-8.
         content = body.encode()

@@ -25,16 +25,27 @@ class RouterProcess:
         self.config = config
         self.log = log
         self._environment = environment or {}
+        self.within: tuple[str, ...] = ()
+        """The command line of a program that becomes the router, such as one that gives it a disk of its own."""
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, timeout: float = 20.0, options: tuple[str, ...] = ()) -> float:
+    def start(self, timeout: float = 20.0, options: tuple[str, ...] = (), debug: bool = False) -> float:
         """Starts it and waits until it is ready; the seconds that took. Raises SandboxError when it is not."""
         began = time.monotonic()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.bind("")  # the kernel picks an abstract address (unix(7), autobind)
             address = "@" + channel.getsockname()[1:].decode("ascii")
             self._process = processes.spawn(
-                [sys.executable, str(CHECKOUT / "cli.py"), "--config", str(self.config), "run", *options],
+                [
+                    *self.within,
+                    sys.executable,
+                    str(CHECKOUT / "cli.py"),
+                    "--config",
+                    str(self.config),
+                    *(["--debug"] if debug else []),
+                    "run",
+                    *options,
+                ],
                 output=self.log,
                 folder=CHECKOUT,
                 environment={**os.environ, **self._environment, "NOTIFY_SOCKET": address},

@@ -7,8 +7,10 @@ import io
 import os
 import shutil
 import signal
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import coverage
 import coverage.exceptions
@@ -19,6 +21,8 @@ from sandbox.asterisk import CHECKOUT, Asterisk
 from sandbox.errors import SandboxError
 from sandbox.phones import Caller, Carrier
 from tests import rooms
+
+pytest_plugins = ("tests.faults.table",)
 
 SETTLE = 10.0
 """Seconds in which channels, bridges, descriptors and threads must be back where they were."""
@@ -35,6 +39,11 @@ exten => s,1,Answer()
 """Makes Asterisk start the thread that it starts when first needed and keeps: no test shall seem to leave it."""
 ENOUGH = 100.0
 COVERAGE = pytest.StashKey[str]()
+MEASURED = pytest.StashKey[coverage.Coverage]()
+COVERED = "callrouter_covered"
+"""Under this name a process is told what to measure, and tells what it covered."""
+WAITS = 100.0
+"""Asterisk's tests come before all others, and among them those that have asked for more time."""
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +69,6 @@ def session_asterisk(runtime: Path) -> Iterator[Asterisk]:
             "it has warmed up",
         )
         yield started
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "settle(seconds): how long Asterisk may take to forget what the test did")
 
 
 @pytest.fixture
@@ -113,11 +118,57 @@ def caller(asterisk: Asterisk, tmp_path: Path) -> Iterator[Caller]:
         yield phone
 
 
-# --- Coverage of the pure rooms ---------------------------------------------------------------------------
+# --- Two processes, and what they covered -----------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "settle(seconds): how long Asterisk may take to forget what the test did")
+    if (include := getattr(config, "workerinput", {}).get(COVERED)) is not None:
+        config.stash[MEASURED] = measured = coverage.Coverage(data_file=None, include=include)
+        measured.start()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several processes, each file as a whole goes to the next one that is free. What waits for Asterisk comes
+    first, the longest before all: the many short files then fill up the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    longest: dict[Path, float] = {}
+    for item in items:
+        timeout = item.get_closest_marker("timeout")
+        patience = float(timeout.args[0]) if timeout else 0.0
+        waits = WAITS if item.get_closest_marker("asterisk") else 0.0
+        longest[item.path] = max(longest.get(item.path, 0.0), patience + waits)
+    items.sort(key=lambda item: -longest[item.path])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A process is about to be started: it measures when we do."""
+    if (measured := coverage.Coverage.current()) is not None:
+        node.workerinput[COVERED] = measured.get_option("run:include")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process has ended; what it covered is added to what we did. One that died has told nothing, and failed."""
+    measured, covered = coverage.Coverage.current(), getattr(node, "workeroutput", {}).get(COVERED)
+    if measured is not None and covered is not None:
+        theirs = coverage.CoverageData(no_disk=True)
+        theirs.loads(covered)
+        with warnings.catch_warnings():
+            # This process itself runs no test, and so imports nothing of the router.
+            warnings.simplefilter("ignore", coverage.exceptions.CoverageWarning)
+            measured.get_data().update(theirs)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Under `coverage run`, a whole run fails when a branch of a pure room was not tested."""
+    if (ours := session.config.stash.get(MEASURED, None)) is not None:
+        ours.stop()
+        output: dict[str, object] = session.config.workeroutput  # type: ignore[attr-defined]
+        output[COVERED] = ours.get_data().dumps()
+        return
     measured = coverage.Coverage.current()
     if measured is None or session.exitstatus != pytest.ExitCode.OK:
         return

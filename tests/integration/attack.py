@@ -98,6 +98,19 @@ def strike(site: Site, user: str | None = ALONE, *, patience: float = 5.0, **how
     return seen
 
 
+def talking(site: Site, seen: Seen) -> RawCaller:
+    """A call that Alice has taken, and that the database says she has."""
+    call = RawCaller(site.asterisk.ports.sip, ALONE, caller=f"<sip:{seen.number}@127.0.0.1>")
+    assert call.status() == 200
+    until_they_talk(site, seen)
+    return call
+
+
+def until_they_talk(site: Site, seen: Seen) -> None:
+    query = "SELECT 1 FROM calls JOIN callers ON callers.id = caller_id WHERE number = ? AND answered_at > ''"
+    site.until(lambda: site.rows(query, seen.number), "they talk")
+
+
 def _rows(site: Site) -> list[dict[str, Any]]:
     return site.rows(
         "SELECT calls.*, callers.number FROM calls JOIN callers ON callers.id = caller_id ORDER BY calls.id"
@@ -123,9 +136,9 @@ def _check(site: Site, seen: Seen, said: str) -> None:
     assert not bait(site).exists(), "a caller's text was carried out"
     assert set(seen.rung) <= {ALICE, BOB, CAROL}, "a number that is not in campaigns.yaml was dialled"
     for row in seen.rows:
-        _check_row(row)
+        check_row(row)
     for dialog in seen.invites:
-        _check_invite(dialog)
+        check_invite(dialog)
     attempts = site.rows("SELECT call_id FROM attempts WHERE trunk = 'main'")
     ours = {row["id"] for row in seen.rows}
     if seen.invites:
@@ -137,16 +150,17 @@ def _check(site: Site, seen: Seen, said: str) -> None:
     assert all(line.isprintable() for line in said.splitlines())
 
 
-def _check_row(row: dict[str, Any]) -> None:
+def check_row(row: dict[str, Any], path: str = "ari") -> None:
+    """Clean, and written by the line of defence that `path` names."""
     assert 0 < len(row["did"]) <= 40
     assert row["did"].isprintable()
     assert row["outcome"] in OUTCOMES
     assert row["ended_at"] >= row["started_at"]
-    assert row["path"] == "ari"
+    assert row["path"] == path
     assert row["number"] is None or _NUMBER.fullmatch(row["number"])
 
 
-def _check_invite(dialog: Dialog) -> None:
+def check_invite(dialog: Dialog) -> None:
     """Nothing of the caller's but (where the campaign says so) his number reaches the mobile."""
     for name, value in dialog.invite.headers:
         assert name.lower() not in ("diversion", "x-evil", "x-did", "remote-party-id", "history-info")

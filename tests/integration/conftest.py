@@ -2,49 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from tests.site_fixtures import running, site
 
-import pytest
-
-from sandbox import processes
-from tests.integration.site import Site
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Asterisk with the generated dialplan, and phones; the router is started by whoever needs it."""
-    with Site(tmp_path_factory.mktemp("site")) as site:
-        yield site
-
-
-def settled(site: Site) -> dict[str, int]:
-    """What is held once a router that has just started has opened what it keeps: the same for a second."""
-    seen: list[dict[str, int]] = []
-
-    def same() -> bool:
-        seen.append(site.held())
-        return len(seen) > 4 and all(each == seen[-1] for each in seen[-5:])
-
-    processes.wait_until(same, 30, "the router holds the same for a second", every=0.25)
-    return seen[-1]
-
-
-@pytest.fixture
-def running(site: Site) -> Iterator[Site]:
-    """The site with its router running. Afterwards nothing is left: no channel, no bridge, no descriptor, no
-    thread more than before."""
-    fresh = not site.router_runs()
-    if fresh:
-        site.start_router()
-    site.quiet()
-    before = settled(site) if fresh else site.held()
-    yield site
-    site.quiet()
-    # Idle HTTP connections of the router's audit are kept for 15 s.
-    deadline = time.monotonic() + 30
-    while (
-        left := {what: n for what, n in site.held().items() if n > before.get(what, n)}
-    ) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not left, f"more is held than before: {left}, it was {before}"
+__all__ = ["running", "site"]

@@ -24,11 +24,14 @@ POOLED_THREADS = 16
 
 ALICE, BOB, CAROL = "+33612345678", "+33687654321", "+33698765432"
 ALONE, IN_TURN, TOGETHER, CLOSED, TWO_TRUNKS = (f"+3318480100{digit}" for digit in range(1, 6))
+PATIENT, TALKED = "+33184801010", "+33184801011"
+"""For faults that last: Bob is rung for a minute, Alice is talked to; both mobiles see the caller's own number."""
 NOBODYS = "+33184809999"
 
 
 def campaigns(asterisk: Asterisk, **more: Any) -> dict[str, Any]:
     """A campaigns.yaml for this Asterisk. Rings are short, so that tests are."""
+    minute = {"timeout": "60s", "max_wait": "2m"}
     return {
         "version": 1,
         "company": {"country": "FR", "timezone": "Europe/Paris", "language": "fr"},
@@ -67,6 +70,8 @@ def campaigns(asterisk: Asterisk, **more: Any) -> dict[str, Any]:
             "in-turn": {"numbers": [IN_TURN], "ring": {"to": ["alice", "bob", "carol"]}},
             "together": {"numbers": [TOGETHER], "ring": {"strategy": "all", "to": ["alice", "bob", "carol"]}},
             "closed": {"numbers": [CLOSED], "hours": "never-now", "ring": {"to": ["alice"]}},
+            "patient": {"numbers": [PATIENT], "caller_id": "caller", "ring": {"to": ["bob"], **minute}},
+            "talked": {"numbers": [TALKED], "caller_id": "caller", "ring": {"to": ["alice"], **minute}},
         },
         "unknown_number": {"ring": {"to": ["carol"]}},
         **more,

@@ -21,8 +21,6 @@ ACCEPT = 3.0
 """Seconds of accept_timeout where it is to end: the shortest that a file may say."""
 KEY_DOWN = 0.12
 """Seconds for which a phone holds a key: Asterisk tells of it when it is let go."""
-KEY_TOLD = 0.075
-"""Seconds from when a key is due to when the router has it, less what the answer takes to get there (measured)."""
 CALLER, MOBILE = 700, 1900
 """Hz: what the two sides say."""
 WHISPER, FLYER, NAME, SAID, TAKEN, CALLER_GONE, BEEP = 1300, 2300, 1100, 900, 1500, 1700, 1000
@@ -62,7 +60,6 @@ def rings(folder: Path) -> dict[str, dict[str, Any]]:
         "together": {"ring": {"strategy": "all", "to": everybody}},
         "again": {"ring": again, "overflow": {"ring": {"to": ["alice", "carol"]}}},
         "hurried": {"ring": {"to": ["alice"], "max_wait": "2s"}},
-        "edge": {"ring": {"to": ["m0"]}},
         "no-key": {"accept": "none", "ring": {"to": ["alice"]}},
         "desk": {"ring": {"strategy": "all", "to": ["alice", "desk"]}},
         **{f"machine-{n}": {"ring": {"to": [f"m{n}", "bob"]}} for n in (1, 2, 3)},
@@ -98,7 +95,7 @@ def content(site: Site) -> dict[str, Any]:
         "ring": {"strategy": "sequential", "timeout": "4s", "max_wait": "20s"},
     }
     made["campaigns"] = {name: {"numbers": [DID[name]], **keys} for name, keys in rings(folder).items()}
-    for name in filter(re.compile("machine-|by-|edge").match, DID):
+    for name in filter(re.compile("machine-|by-").match, DID):
         made["campaigns"][name]["accept_timeout"] = f"{ACCEPT:g}s"
     return made
 
@@ -235,31 +232,6 @@ def test_of_two_who_press_at_once_one_has_it_and_the_other_hears_that_it_is_take
     assert told.last_at(TAKEN) - 0.1 < loser.at("BYE") < told.last_at(TAKEN) + 1.0
     (carol,) = running.carrier.calls(CAROL)
     assert carol.at("CANCEL") - call.dialog.at(200) < 0.5
-
-
-def test_a_key_at_the_last_moment_counts_or_does_not(running: Site) -> None:
-    """Thirty calls with the key within 20 ms of accept_timeout, and two that are clear."""
-    offsets = [-0.5, 0.5, *((n - 14.5) * 0.04 / 29 for n in range(30))]
-    running.mobiles(
-        {SEVERAL["m0"]: [Answer(ring=0.1, keys="1", keys_after=ACCEPT - KEY_TOLD + each) for each in offsets]}
-    )
-    numbers = [f"+331403{n:05d}" for n in range(len(offsets))]
-    placed = running.caller.place(DID["edge"], numbers, calls=len(numbers), rate=30, hang_up_after=0.2).wait(30)
-    query = """SELECT number, calls.* FROM calls JOIN callers ON callers.id = caller_id
-        WHERE number LIKE '+331403%' AND outcome IS NOT NULL"""
-    running.until(lambda: len(running.rows(query)) == len(numbers), "every call has an outcome")
-    dialogs = {dialog.invite.header("From").split("@")[0].split(":")[1]: dialog for dialog in placed.dialogs()}
-    results = []
-    for row in running.rows(query):
-        (attempt,) = running.rows("SELECT * FROM attempts WHERE call_id = ?", row["id"])
-        accepted = attempt["result"] == "accepted"
-        results.append(attempt["result"])
-        assert accepted == (attempt["accepted_at"] is not None)
-        assert accepted == (row["outcome"] == "answered") == (row["answered_at"] is not None)
-        assert accepted == (200 in dialogs[row["number"]].codes)
-        assert accepted or row["outcome"] == "no_answer"
-    assert set(results) == {"accepted", "not_accepted"}
-    assert "Traceback" not in running.log
 
 
 # --- Machines ---------------------------------------------------------------------------------------------

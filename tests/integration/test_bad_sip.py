@@ -4,41 +4,22 @@ but the salespeople of campaigns.yaml. What every attack must leave standing is 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from sandbox.raw_sip import RawCaller
-from tests.integration.attack import HIDDEN, PREMIUM, SHOWN, Seen, attack, bait, expose, strike
+from tests.integration.attack import HIDDEN, PREMIUM, SHOWN, Seen, attack, expose, strike
 from tests.integration.site import ALICE, ALONE, CAROL, IN_TURN, NOBODYS, Site
 
 pytestmark = pytest.mark.asterisk
 
 SILENCE = 0.3
 """Seconds in which a message that Asterisk throws away has had its answer, if it were to get one."""
-HERE = "@FILE@"
-"""Stands for the file that is there once something was carried out."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def exposed(site: Site) -> None:
     expose(site)
-
-
-@pytest.fixture
-def here(site: Site) -> Path:
-    return bait(site)
-
-
-def fill(text: str, here: Path) -> str:
-    return text.replace(HERE, str(here))
-
-
-def test_the_bait_would_be_taken(running: Site, here: Path) -> None:
-    """SHELL() works in this Asterisk: that no file appears in the tests below is our doing."""
-    assert running.asterisk.cli(f'dialplan eval function "SHELL(touch {here})"')
-    assert here.exists()
-    here.unlink()
 
 
 # --- The number that is dialled ---------------------------------------------------------------------------
@@ -84,20 +65,14 @@ def test_a_did_is_found_in_what_a_carrier_puts_around_it(running: Site, user: st
         ("%22%20=%20%22%22", '"'),
         ("%2e%2e/%2e%2e/etc/passwd", "../../etc/passwd"),
         ("a,b,c", "a"),
-        ("$%7BSHELL(touch%20@FILE@)%7D", "${SHELL(touch"),
-        ("$%7BEVAL($%7BSHELL(touch%20@FILE@)%7D)%7D", "${EVAL(${SHELL(touch"),
         ("$%5B1+1%5D", "$[1+1]"),
-        ("PJSIP/%2B33899123456%40trunk", "PJSIP/+33899123456"),
-        ("x&PJSIP/%2B33899123456%40trunk", "x&PJSIP/+33899123456"),
     ],
 )
-def test_whatever_is_dialled_takes_the_unknown_numbers_route(
-    running: Site, here: Path, user: str, did: str
-) -> None:
-    seen = strike(running, fill(user, here))
+def test_whatever_is_dialled_takes_the_unknown_numbers_route(running: Site, user: str, did: str) -> None:
+    seen = strike(running, user)
     assert seen.status == 486
     assert seen.row["campaign"] == "unknown"
-    assert seen.row["did"].startswith(did) if did.startswith("${") else seen.row["did"] == did
+    assert seen.row["did"] == did
     assert seen.rung == [CAROL]
 
 
@@ -114,55 +89,18 @@ def test_no_number_at_all_takes_the_unknown_numbers_route(running: Site, user: s
         ("+33 1", 0),
         ("'; DROP TABLE calls", 0),
         ("=HYPERLINK(\"http://x\")", 0),
-        ("${SHELL(touch%20@FILE@)}", 0),
         ("a\r\nX-Evil: 1", 0),
         ("a\0b", 0),
         ("\udcff\udcfe", 0),
         ("h", 603),  # Asterisk's own word for a call that is over
     ],
 )  # fmt: skip
-def test_what_is_no_uri_is_refused_and_leaves_no_row(running: Site, here: Path, user: str, status: int) -> None:
-    seen = strike(running, fill(user, here), patience=SILENCE if not status else 5)
+def test_what_is_no_uri_is_refused_and_leaves_no_row(running: Site, user: str, status: int) -> None:
+    seen = strike(running, user, patience=SILENCE if not status else 5)
     assert (seen.status, seen.rows, seen.rung) == (status, [], [])
 
 
 # --- Who calls --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        '"a\\"b\\\\"',
-        '"<sip:+33899123456@127.0.0.1>"',
-        '"%0d%0aX-Evil: 1"',
-        '"a\0b"',
-        '"\x1b[2J\x07"',
-        '"\u202eecila"',
-        '"\N{PILE OF POO}\N{VARIATION SELECTOR-16}"',
-        '"\udcff\udcfe"',
-        f'"{"N" * 10_000}"',
-        '"=HYPERLINK(\\"http://x\\")"',
-        '"\'; DROP TABLE calls; --"',
-        '"${SHELL(touch @FILE@)}"',
-        "Unquoted Name",
-    ],
-)
-def test_a_callers_name_ends_at_the_router(running: Site, here: Path, name: str) -> None:
-    with attack(running) as seen:
-        caller = fill(f"{name} <sip:{seen.number}@127.0.0.1>", here)
-        with RawCaller(running.asterisk.ports.sip, SHOWN, caller=caller) as call:
-            seen.status = call.status()
-        with RawCaller(running.asterisk.ports.sip, ALONE, caller=caller) as call:
-            assert call.status() == 486
-    assert (seen.status, seen.rung) == (486, [ALICE, ALICE])
-    assert [row["number"] for row in seen.rows] == [seen.number] * 2
-    assert shown(seen) == [seen.number, ALONE]
-
-
-@pytest.mark.parametrize("name", ['"a"b"', '"a\r\n b"', '"a\r\nX-Evil: 1\r\nb"'])
-def test_a_name_that_breaks_its_header_is_refused(running: Site, name: str) -> None:
-    seen = strike(running, caller=f"{name} <sip:+33149000001@127.0.0.1>", patience=SILENCE)
-    assert (seen.status, seen.rows, seen.rung) == (0, [], [])
 
 
 @pytest.mark.parametrize(
@@ -177,17 +115,15 @@ def test_a_name_that_breaks_its_header_is_refused(running: Site, name: str) -> N
         ("sip:+33149000001%3e%0d%0aX@h", None),
         ("sip:=HYPERLINK(1)@h", None),
         ("sip:'%3B%20DROP%20TABLE%20calls@h", None),
-        ("sip:$%7BSHELL(touch%20@FILE@)%7D@h", None),
-        ("sip:PJSIP/%2B33899123456%40trunk@h", None),
         ("tel:+33149000002", "+33149000002"),
         (f"sip:{PREMIUM}@h", PREMIUM),
         ("sip:" + "7" * 4000 + "@h", "7" * 32),
     ],
 )
 def test_whoever_calls_the_call_is_routed_and_the_mobile_sees_a_number_or_none(
-    running: Site, here: Path, uri: str, number: str | None
+    running: Site, uri: str, number: str | None
 ) -> None:
-    seen = strike(running, SHOWN, caller=fill(f"<{uri}>", here))
+    seen = strike(running, SHOWN, caller=f"<{uri}>")
     assert (seen.status, seen.row["number"], seen.rung) == (486, number, [ALICE])
     whole = number is not None and re.fullmatch(r"\+[0-9]{8,15}", number)
     assert shown(seen) == [number if whole else SHOWN if number else "anonymous"]
@@ -236,42 +172,7 @@ def shown(seen: Seen) -> list[str]:
     return [header.partition("<sip:")[2].partition("@")[0] for header in headers]
 
 
-# --- Headers ----------------------------------------------------------------------------------------------
-
-
-HOSTILE = [
-    '"%00%0d%0aX-Evil: 1" <sip:%00@h>',
-    '"\x1b[2J" <sip:\x1b[2J@h>',
-    '"\u202e" <sip:\u202e@h>',
-    "\udcff\udcfe",
-    '=HYPERLINK("http://x")',
-    "'; DROP TABLE calls;--",
-    "${SHELL(touch @FILE@)}",
-    "<sip:$%7BSHELL(touch%20@FILE@)%7D@h>",
-    "<sip:PJSIP/%2B33899123456%40trunk@h>",
-    "a,b=c&d;e|f)(",
-    "%%%zz%2",
-    "x" * 10_000,
-    "<sip:" + "9" * 4000 + "@h>",
-    ",".join(["<sip:1@h>"] * 500),
-    "",
-    "<>",
-    "<sip:>",
-]
-
-
-@pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_headers_that_say_what_was_dialled_and_who_calls(running: Site, here: Path, value: str) -> None:
-    dialled = ("P-Called-Party-ID", "Diversion", "X-Did", "X-Other", "History-Info", "Subject")
-    calling = ("P-Asserted-Identity", "Remote-Party-ID", "Privacy", "Call-Info", "X-Evil")
-    with attack(running) as seen:
-        for user, names in (("pilot", dialled), (SHOWN, calling)):
-            headers = "".join(f"{name}: {fill(value, here)}\r\n" for name in names)
-            caller = f"<sip:{seen.number}@127.0.0.1>"
-            with RawCaller(running.asterisk.ports.sip, user, caller=caller, headers=headers) as call:
-                assert call.status() == 486
-    assert [(row["campaign"], row["did"]) for row in seen.rows] == [("unknown", "pilot"), ("shown", SHOWN)]
-    assert seen.rung == [CAROL, ALICE]
+# --- Where the number dialled may stand ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -285,13 +186,11 @@ def test_hostile_headers_that_say_what_was_dialled_and_who_calls(running: Site, 
         ('"%00%0d%0aX-Evil: 1" <sip:%00@h>', "pilot"),
         ('"\x1b[2J" <sip:=HYPERLINK(1)@h>', "pilot"),
         ("<sip:" + "9" * 4000 + "@h>", "pilot"),
-        ("<sip:$%7BSHELL(touch%20@FILE@)%7D@h>", "pilot"),
-        ("<sip:PJSIP/%2B33899123456%40trunk@h>", "pilot"),
         ("\"'; DROP TABLE calls;--\" <sip:'%3B@h>", "pilot"),
     ],
 )
-def test_the_did_in_to(running: Site, here: Path, to: str, did: str) -> None:
-    seen = strike(running, "pilot", to=fill(to, here))
+def test_the_did_in_to(running: Site, to: str, did: str) -> None:
+    seen = strike(running, "pilot", to=to)
     assert (seen.status, seen.row["did"]) == (486, did)
     assert seen.rung == [ALICE if did == ALONE else CAROL]
 
@@ -303,23 +202,13 @@ def test_the_did_in_to(running: Site, here: Path, to: str, did: str) -> None:
         ("<>", 0),
         ("letters", 0),
         ("'; DROP TABLE calls;--", 0),
-        ("${SHELL(touch @FILE@)}", 0),
         ("\udcff\udcfe", 0),
         ("<sip:+33184801001@h>;tag=forged", 481),
     ],
 )
-def test_a_to_that_is_none_is_refused(running: Site, here: Path, to: str, status: int) -> None:
-    seen = strike(running, to=fill(to, here), patience=SILENCE if not status else 5)
+def test_a_to_that_is_none_is_refused(running: Site, to: str, status: int) -> None:
+    seen = strike(running, to=to, patience=SILENCE if not status else 5)
     assert (seen.status, seen.rows, seen.rung) == (status, [], [])
-
-
-def test_a_forged_diversion_picks_a_campaign_and_nothing_more(running: Site) -> None:
-    forged = f'Diversion: "Evil" <sip:{ALONE}@h>;reason=unconditional\r\nDiversion: <sip:{PREMIUM}@h>\r\n'
-    seen = strike(running, "pilot", headers=forged)
-    assert (seen.row["did"], seen.row["campaign"], seen.rung) == (ALONE, "alone", [ALICE])
-    beside = strike(running, SHOWN, headers=forged)
-    assert (beside.row["did"], beside.row["campaign"]) == (SHOWN, "shown"), "the number dialled goes first"
-    assert not any(mobile.invite.header("Diversion") for mobile in (*seen.invites, *beside.invites))
 
 
 # --- What reaches eyes and spreadsheets -------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.behaviours import BUSY, DECLINE, Answer, EarlyMedia, Refuse, RingOut, Silent
+from sandbox.behaviours import BUSY, Answer, EarlyMedia, RingOut
 from tests.integration.site import ALICE, ALONE, BOB, CAROL, CLOSED, IN_TURN, NOBODYS, TOGETHER, Site
 
 pytestmark = pytest.mark.asterisk
@@ -103,16 +103,6 @@ def test_two_answer_in_the_same_moment_and_one_is_connected(running: Site) -> No
 # --- Nobody takes it --------------------------------------------------------------------------------------
 
 
-def test_the_next_person_rings_when_one_is_busy_and_one_does_not_answer(running: Site) -> None:
-    running.mobiles({ALICE: BUSY, BOB: RingOut(), CAROL: Answer(ring=0.2)})
-    call = running.call(IN_TURN, hang_up_after=0.1)
-    row = call.ended()
-    assert (row["outcome"], row["salesperson"]) == ("answered", "carol")
-    assert call.results() == [("alice", "busy"), ("bob", "no_answer"), ("carol", "accepted")]
-    (bob,) = running.carrier.calls(BOB)
-    assert bob.took("INVITE", "CANCEL") == pytest.approx(2.0, abs=0.7), "the ring timeout of the file"
-
-
 def test_nobody_answers_and_a_callback_opens(running: Site) -> None:
     running.mobiles({ALICE: RingOut(), BOB: RingOut(), CAROL: RingOut()})
     call = running.call(IN_TURN)
@@ -141,70 +131,6 @@ def test_further_missed_calls_join_the_task_and_getting_through_closes_it(runnin
     running.until(lambda: first.callbacks()[0]["state"] == "done", "the task is done")
     (task,) = first.callbacks()
     assert task["close_reason"] == "caller reached us"
-
-
-def test_everybody_busy_is_busy(running: Site) -> None:
-    running.mobiles({ALICE: BUSY, BOB: DECLINE, CAROL: BUSY})
-    call = running.call(TOGETHER)
-    assert call.ended()["outcome"] == "busy"
-    assert call.dialog.final == 486
-    assert sorted(call.results()) == [("alice", "busy"), ("bob", "declined"), ("carol", "busy")]
-
-
-@pytest.mark.parametrize(
-    ("code", "result", "outcome"),
-    [
-        (302, "unreachable", "unreachable"),
-        (403, "unreachable", "unreachable"),
-        (404, "unreachable", "unreachable"),
-        (480, "no_answer", "no_answer"),
-        (486, "busy", "busy"),
-        (488, "unreachable", "unreachable"),
-        (500, "unreachable", "unreachable"),
-        (503, "unreachable", "unreachable"),
-        (600, "busy", "busy"),
-        (603, "declined", "busy"),
-    ],
-)
-def test_every_refusal_has_its_result(running: Site, code: int, result: str, outcome: str) -> None:
-    running.mobiles({ALICE: Refuse(code)})
-    call = running.call(ALONE)
-    assert call.ended()["outcome"] == outcome
-    (attempt,) = [attempt for attempt in call.attempts() if attempt["trunk"] == "main"]
-    assert (attempt["result"], attempt["sip_status"]) == (result, code)
-
-
-@pytest.fixture
-def router_anew(site: Site) -> None:
-    """A router that knows nothing of the trunks: after a 5xx the first one is tried last for half a minute."""
-    site.stop_router()
-
-
-@pytest.mark.usefixtures("router_anew")
-def test_a_trunk_that_does_not_reach_the_person_is_followed_by_the_next(running: Site) -> None:
-    running.mobiles({ALICE: Refuse(503)})
-    call = running.call(ALONE)
-    call.ended()
-    assert [attempt["trunk"] for attempt in call.attempts()] == ["main", "second"]
-
-
-def test_a_mobile_that_never_replies_is_unreachable(running: Site) -> None:
-    running.mobiles({ALICE: Silent()})
-    call = running.call(ALONE)
-    assert call.ended()["outcome"] == "unreachable"
-    assert call.results()[0] == ("alice", "unreachable")
-
-
-@pytest.mark.parametrize("after", [0.0, 0.05, 0.2, 0.5, 1.0])
-def test_the_caller_leaves_at_any_moment(running: Site, after: float) -> None:
-    running.mobiles({ALICE: RingOut()})
-    call = running.call(ALONE, cancel_after=after)
-    row = call.ended()
-    assert (row["outcome"], row["hangup_by"]) == ("abandoned", "caller")
-    running.quiet()
-    for mobile in running.carrier.calls(ALICE):
-        assert mobile.ended_at - call.dialog.at("CANCEL") < 0.5, "no phone rings on"
-    assert [result for _, result in call.results()] in ([], ["cancelled"])
 
 
 # --- Where it does not ring -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import processes
 from sandbox.ari_proxy import AriProxy, unchanged
 from sandbox.behaviours import BUSY, Answer, RingOut
 from tests.integration.site import ALICE, ALONE, BOB, CAROL, IN_TURN, TOGETHER, Call, Site, campaigns
@@ -278,3 +279,57 @@ def test_a_start_leaves_other_peoples_channels_alone(running: Site) -> None:
     running.start_router()
     assert set(running.asterisk.channels()) == before
     running.asterisk.cli("channel request hangup all")
+
+
+# --- A flood of them --------------------------------------------------------------------------------------
+
+
+def hostile(number: int) -> str:
+    """One of many kinds: malformed, unknown, about channels that are not there, and no two the same."""
+    id = f"{number}.{number}"
+    kinds: tuple[Callable[[], str], ...] = (
+        lambda: f"not json {number}",
+        lambda: json.dumps({"type": f"Unknown{number}", "channel": channel(id)}),
+        lambda: json.dumps({"type": "StasisEnd", "channel": channel(id)}),
+        lambda: json.dumps({"type": "ChannelDestroyed", "channel": {"id": {"deep": number}}}),
+        lambda: json.dumps({"type": "Dial", "peer": channel(f"c{number:025d}-01"), "dialstatus": "ANSWER"}),
+        lambda: json.dumps({"type": "StasisStart", "channel": channel(id), "args": ["leg", f"x{number}"]}),
+        lambda: json.dumps({"type": "ChannelDtmfReceived", "channel": channel(id), "digit": "1" * 1000}),
+        lambda: json.dumps({"type": "PlaybackFinished", "playback": {"id": id, "target_uri": f"channel:{id}"}}),
+        lambda: json.dumps({"type": "RESTResponse", "request_id": f"{number}", "status_code": 200}),
+    )
+    return kinds[number % len(kinds)]()
+
+
+def test_twenty_thousand_of_them_cost_no_call_no_memory_and_no_log(linked: Site, proxy: AriProxy) -> None:
+    linked.mobiles({ALICE: Answer(0.5)})
+    unread = linked.said("event=unread_message")
+    proxy.inject(*(hostile(number) for number in range(2_000)))
+    linked.call(ALONE, hang_up_after=0.1).ended()
+    router = linked.stack.router
+    memory, log = processes.memory(router.pid), len(linked.log)
+    rows = len(linked.rows("SELECT 1 FROM calls"))
+    call = linked.call(ALONE, hang_up_after=0.2)
+    for at in range(0, 20_000, 2_000):
+        proxy.inject(*(hostile(number) for number in range(at, at + 2_000)))
+    assert call.ended()["outcome"] == "answered"
+    assert linked.call(ALONE, hang_up_after=0.1).ended()["outcome"] == "answered"
+    assert len(linked.rows("SELECT 1 FROM calls")) == rows + 2
+    assert processes.memory(router.pid) < memory + 20 * 2**20
+    assert linked.said("event=unread_message") - unread <= 2, "once a kind: no JSON, and no channel id"
+    foreign = re.findall("event=foreign_channel", linked.log[log:])
+    assert len(linked.log) - log < 400 * (len(foreign) + 50)
+
+
+def test_five_megabytes_again_and_again_leave_memory_flat(linked: Site, proxy: AriProxy) -> None:
+    large = '{"type": "StasisStart", "pad": "' + "x" * 5_000_000 + '"}'
+    deep = '{"type": "StasisStart", "channel": ' + '{"a":' * 200_000 + "1" + "}" * 200_000 + "}"
+    for _ in range(3):
+        proxy.inject(large, deep)
+    linked.mobiles({ALICE: Answer(0.1)})
+    linked.call(ALONE, hang_up_after=0.1).ended()
+    memory = processes.memory(linked.stack.router.pid)
+    for _ in range(20):
+        proxy.inject(large, deep)
+    assert linked.call(ALONE, hang_up_after=0.1).ended()["outcome"] == "answered"
+    assert processes.memory(linked.stack.router.pid) < memory + 30 * 2**20
