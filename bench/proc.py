@@ -31,7 +31,7 @@ def children_memory(pid: int) -> int:
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # it may end while we look
                 if int(_stat(int(entry.name))[1]) == pid:
-                    total += _proportional(int(entry.name))
+                    total += proportional_memory(int(entry.name))
     return total
 
 
@@ -40,6 +40,7 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
 
 
-def _proportional(pid: int) -> int:
+def proportional_memory(pid: int) -> int:
+    """What the process holds now, in bytes, with its part of what it shares (Pss)."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
