@@ -320,7 +320,12 @@ class Engine:
         found = [channel for channel in channels.values() if self._is_caller(channel)]
         for channel in await self._waiting([channel for channel in found if not self._is_known(channel.id)]):
             # Whoever has left while we asked still stands in the list.
-            if not self._is_known(channel.id):
+            if self._is_known(channel.id):
+                continue
+            if channel.id in away.over:
+                # The earlier run died after it had written the end, and before it hung up.
+                self._client.hang_up(channel.id, "normal")
+            else:
                 self._arrive(channel, channel.app_args)
 
     def _let_go(self, live: Live) -> None:
