@@ -45,6 +45,8 @@ log: Final = logging.getLogger("router.service")
 
 #: Seconds between two audits of Asterisk's channels against ours.
 AUDIT: Final = 60.0
+#: Seconds between those that follow a connection.
+SOON: Final = (2.0, 4.0, 9.0)
 #: Seconds between two looks at what the second and third line left for the database.
 FALLBACK: Final = 10.0
 #: Seconds between two looks at what the command line has written of pauses; every so many looks, of callbacks too.
@@ -95,6 +97,7 @@ class Service:
         )
         self._started_at = time.time()
         self._recovered = False
+        self._soon: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Run until told to stop."""
@@ -122,7 +125,7 @@ class Service:
             self._dialplan.run(),
             self._stop_when_told(),
             self._reload_when_told(),
-            self._audit(),
+            self._audit_regularly(),
             self._gather_fallback(),
             self._remember(),
             self._follow(),
@@ -163,6 +166,9 @@ class Service:
         left = await asyncio.to_thread(self._past.departures)
         await self._engine.reconcile(rows, Away(self._heard_at, left, over))
         self._recovered = True
+        if self._soon is not None:
+            self._soon.cancel()
+        self._soon = asyncio.create_task(self._audit_soon())
         self._forgetting = asyncio.create_task(asyncio.to_thread(self._past.forget, left))
         self._monitor.connected()
         self._heartbeat.connected()
@@ -268,14 +274,24 @@ class Service:
 
     # --- Regular work -------------------------------------------------------------------------------------
 
-    async def _audit(self) -> None:
+    async def _audit_regularly(self) -> None:
         while True:
             await asyncio.sleep(AUDIT)
-            if self._link.health().up:
-                try:
-                    await self._engine.reconcile(await self._unowned(), audit=True)
-                except RouterError as error:
-                    log.warning(fact(event="audit_failed", why=error))
+            await self._audit()
+
+    async def _audit_soon(self) -> None:
+        """After a connection: what a busy Asterisk lists may be seconds old, and the event of a caller who came in
+        between went to the connection that was lost."""
+        for pause in SOON:
+            await asyncio.sleep(pause)
+            await self._audit()
+
+    async def _audit(self) -> None:
+        if self._link.health().up:
+            try:
+                await self._engine.reconcile(await self._unowned(), audit=True)
+            except RouterError as error:
+                log.warning(fact(event="audit_failed", why=error))
 
     async def _unowned(self) -> LiveRows:
         """Live rows of calls that nobody has: neither we, nor, once its files are read, the fallback."""

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 KEPT_READERS = 4
 """Descriptors of the database that a router may have: its writer's, and one for each reader there was at once."""
+POOLED_CONNECTIONS = 9
+"""As many as a router may have to ARI: its websocket, and the pool that carries lists, and all else over HTTP."""
 POOLED_THREADS = 16
 """As many as a router may have: itself, its writer, asyncio's pool for what blocks, and the event loop's own."""
 
@@ -228,9 +230,14 @@ class Site:
         """What could leak: descriptors and threads of Asterisk and of the router."""
         held = {"asterisk fds": self.asterisk.descriptors(), "asterisk threads": self.asterisk.threads()}
         if self.router_runs():
+            connections = processes.connected_to(self.asterisk.ports.http)
+            pooled = max(connections, POOLED_CONNECTIONS) - connections
+            held["asterisk fds"] += pooled
+            # Each has a thread of Asterisk's.
+            held["asterisk threads"] += pooled
             # SQLite keeps a closed reader's descriptor for the next: closing it would give up the writer's lock.
             kept = processes.opened(self.stack.router.pid, self.database)
-            held["router fds"] = self.stack.router.descriptors() - kept + max(kept, KEPT_READERS)
+            held["router fds"] = self.stack.router.descriptors() - kept + max(kept, KEPT_READERS) + pooled
             # Its pools fill up as they are needed; a thread a call would soon be more than they hold together.
             held["router threads"] = max(self.stack.router.threads(), POOLED_THREADS)
         return held
