@@ -431,3 +431,29 @@ def test_it_is_saved_who_is_dialled_before_anybody_is() -> None:
     assert commands[0] == Save(Stage.HUNTING)
     call, commands = step(call, CallerLeft(104.0))
     assert [command for command in commands if isinstance(command, Save)] == [Save(Stage.ENDED)]
+
+
+# --- A leg that was lost on its way -------------------------------------------------------------------------
+
+
+def lost_on_its_way(driver: Driver, seq: int, at: float) -> None:
+    """The link breaks behind the leg's request; when it is back, Asterisk knows nothing of the leg."""
+    originate = next(command for command in driver.commands if isinstance(command, Originate))
+    driver.take(Failed(at, replace(originate, leg=leg_id(seq)), Failure.LINK))
+    driver.take(Found(at + 0.2, True, frozenset(), frozenset(), frozenset()))
+
+
+def test_a_leg_that_never_reached_asterisk_is_dialled_once_more_and_not_for_ever() -> None:
+    driver = Driver(plan("alice", "bob"))
+    lost_on_its_way(driver, 1, 101.0)
+    assert [leg.target.salesperson for leg in driver.call.legs] == ["alice", "alice"]
+    assert driver.call.legs[0].result is Result.FAILED
+    lost_on_its_way(driver, 2, 102.0)
+    assert [leg.target.salesperson for leg in driver.call.legs] == ["alice", "alice", "bob"]
+
+
+def test_a_leg_that_rang_before_the_link_broke_is_not_dialled_again() -> None:
+    driver = Driver(plan("alice", "bob"))
+    driver.take(LegRinging(100.5, leg_id(1)))
+    lost_on_its_way(driver, 1, 101.0)
+    assert [leg.target.salesperson for leg in driver.call.legs] == ["alice", "bob"]

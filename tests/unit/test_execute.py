@@ -400,6 +400,34 @@ async def test_a_timer_fires_once(hands: Hands) -> None:
     assert hands.live.timers == {}
 
 
+async def test_a_timer_that_comes_while_the_link_is_away_waits_for_it(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.execute.LOOK_AGAIN", 0.01)
+    hands.client.steady = False
+    hands.run(StartTimer(Timer.RING, 0.01))
+    (first,) = hands.live.timers.values()
+    await until(lambda: first not in hands.live.timers.values())
+    assert (hands.events, len(hands.live.timers)) == ([], 1)
+    hands.client.steady = True
+    assert await fired(hands, 1) == [TimerFired(7.0, Timer.RING)]
+
+
+async def test_of_a_call_that_is_let_go_nothing_rings_and_no_clock_runs(hands: Hands) -> None:
+    hands.run(ORIGINATE, StartTimer(Timer.RING, 0.01))
+    live = replace(
+        hands.live.call,
+        legs=(
+            Leg(LEG, 1, target("alice"), ROUTE, 100.0),
+            Leg(leg_id(2), 2, target("bob"), ROUTE, 100.0, gone=True),
+        ),
+    )
+    hands.live.call = live
+    hands.executor.let_go(hands.live)
+    assert [asked.channel for asked in hands.client.all("hang_up")] == [LEG]
+    assert (hands.live.timers, hands.live.trunks) == ({}, {})
+
+
 async def test_each_leg_has_a_timer_of_its_own(hands: Hands) -> None:
     hands.run(StartTimer(Timer.ACCEPT, 0.01, LEG), StartTimer(Timer.ACCEPT, 0.02, leg_id(2)))
     hands.run(StopTimer(Timer.ACCEPT, LEG))
