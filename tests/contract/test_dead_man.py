@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from router.execute import DEAD_MAN
+from router.dialling import DEAD_MAN
 from sandbox.asterisk import Asterisk
 from tests.contract.test_ari_asterisk import DIALPLAN, at_work
 from tests.fake_asterisk import until
