@@ -156,9 +156,10 @@ class Engine:
         """A channel has left: the first event that says so counts, but a leg that nobody answered ends with its
         last one, which alone tells how."""
         channel = event.channel.id
+        cause, status = (event.cause, event.sip_status) if isinstance(event, wire.ChannelDestroyed) else (0, None)
         live = self._callers.get(channel)
         if live is not None:
-            self._take(live, CallerLeft(self._clock(), _cause(event)))
+            self._take(live, CallerLeft(self._clock(), cause))
             return
         self._own_line.gone(channel)
         owner = call_of_leg(channel)
@@ -167,7 +168,7 @@ class Engine:
         if not live or not leg or (isinstance(event, wire.StasisEnd) and leg.answered_at is None):
             return
         dialstatus = self._dialstatus.pop(channel, "")
-        self._take(live, LegDown(self._clock(), channel, dialstatus, _cause(event), _sip_status(event)))
+        self._take(live, LegDown(self._clock(), channel, dialstatus, cause, status))
 
     def _on_key(self, event: wire.ChannelDtmfReceived) -> None:
         found = self._owner(event.channel.id)
@@ -325,7 +326,12 @@ class Engine:
         found = [channel for channel in channels.values() if self._is_caller(channel)]
         for channel in await self._waiting([channel for channel in found if not self._is_known(channel.id)]):
             # Whoever has left while we asked still stands in the list.
-            if not self._is_known(channel.id):
+            if self._is_known(channel.id):
+                continue
+            if channel.id in away.over:
+                # The earlier run died after it had written the end, and before it hung up.
+                self._client.hang_up(channel.id, "normal")
+            else:
                 self._arrive(channel, channel.app_args)
 
     def _let_go(self, live: Live) -> None:
@@ -389,11 +395,3 @@ class Engine:
         wire.PlaybackFinished: _on_played,
         wire.RecordingFinished: _on_recorded,
     }
-
-
-def _cause(event: wire.StasisEnd | wire.ChannelDestroyed) -> int:
-    return event.cause if isinstance(event, wire.ChannelDestroyed) else 0
-
-
-def _sip_status(event: wire.StasisEnd | wire.ChannelDestroyed) -> int | None:
-    return event.sip_status if isinstance(event, wire.ChannelDestroyed) else None

@@ -245,6 +245,33 @@ async def test_who_had_accepted_when_the_router_died_is_engaged(board: Switchboa
     assert board.standing.engaged("alice") == 1
 
 
+async def test_a_caller_whose_end_was_written_and_who_was_not_hung_up_is_hung_up(board: Switchboard) -> None:
+    board.client.there = (caller_channel("1.1"),)
+    await board.engine.reconcile((), Away(over=frozenset({"1.1"})))
+    assert (board.engine.calls, board.client.last("hang_up").channel) == ((), "1.1")
+
+
+async def test_a_caller_whom_the_fallback_holds_is_let_go_without_an_outcome(board: Switchboard) -> None:
+    board.arrives()
+    leg = board.leg()
+    board.now += 1
+    board.client.there = (
+        replace(caller_channel("1.1"), app="", context="callrouter-hunt"),
+        channel(leg, "Ringing"),
+    )
+    await board.engine.reconcile()
+    assert (board.engine.calls, board.writer.stages) == ((), ["opened"])
+    assert board.client.last("hang_up").channel == leg
+
+
+async def test_a_caller_who_is_leaving_word_has_left(board: Switchboard) -> None:
+    board.arrives()
+    board.now += 1
+    board.client.there = (replace(caller_channel("1.1"), app="", context="callrouter-left"),)
+    await board.engine.reconcile()
+    assert board.writer.ended.outcome is Outcome.ABANDONED
+
+
 async def test_a_caller_whom_nobody_can_decide_about_any_more_goes_to_the_fallback(
     board: Switchboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
