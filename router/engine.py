@@ -120,7 +120,7 @@ class Engine:
             return
         owner = call_of_leg(channel.id)
         if owner is not None:
-            self._on_leg_up(owner, channel.id)
+            self._on_leg(owner, channel.id, up=channel.state == "Up")
         elif event.args[:1] == ("in",):
             self._arrive(channel, event.args)
         else:
@@ -128,42 +128,47 @@ class Engine:
             log.warning(fact(event="foreign_channel", channel=channel.id))
             self._client.continue_in_dialplan(channel.id)
 
-    def _on_leg_up(self, owner: str, leg: str) -> None:
+    def _on_leg(self, owner: str, leg: str, *, up: bool) -> None:
+        """A leg is in our application: to be dialled, unless it is `up`."""
         live = self._calls.get(owner)
         if live is None:
             self._hang_up_orphan(leg)
-        else:
+        elif up:
             self._take(live, LegUp(self._clock(), leg))
+        else:
+            self._executor.dialling.ready(live, leg)
 
     def _on_dial(self, event: wire.Dial) -> None:
-        if event.forwarded:
-            # Only campaigns.yaml says what is dialled: what a mobile's side redirects to is cancelled at once.
-            log.warning(fact(event="redirect_cancelled", channel=event.peer.id))
-            self._client.hang_up(event.forwarded, "normal")
-        owner = call_of_leg(event.peer.id)
-        live = self._calls.get(owner) if owner else None
-        if live is None:
+        leg = event.peer.id
+        owner = call_of_leg(leg)
+        if owner is None:
             return
-        if event.dialstatus in ("RINGING", "PROGRESS"):
+        live = self._calls.get(owner)
+        if event.dialstatus == "ANSWER":
+            self._on_leg(owner, leg, up=True)
+        elif live is not None and event.dialstatus in ("RINGING", "PROGRESS"):
             # 183 is how carriers ring that send their own ringing tone.
-            self._take(live, LegRinging(self._clock(), event.peer.id))
-        elif event.dialstatus:
-            self._dialstatus[event.peer.id] = event.dialstatus
+            self._take(live, LegRinging(self._clock(), leg))
+        elif live is not None and event.dialstatus:
+            self._dialstatus[leg] = event.dialstatus
 
     def _on_gone(self, event: wire.StasisEnd | wire.ChannelDestroyed) -> None:
-        """A channel has left: of the several events that say so, the first one counts."""
+        """A channel has left: the first event that says so counts, but a leg that nobody answered ends with its
+        last one, which alone tells how."""
         channel = event.channel.id
+        cause, status = (event.cause, event.sip_status) if isinstance(event, wire.ChannelDestroyed) else (0, None)
         live = self._callers.get(channel)
         if live is not None:
-            self._take(live, CallerLeft(self._clock(), _cause(event)))
+            self._take(live, CallerLeft(self._clock(), cause))
             return
         self._own_line.gone(channel)
         owner = call_of_leg(channel)
         live = self._calls.get(owner) if owner else None
-        if live is None:
+        leg = live.call.leg(channel) if live else None
+        if not live or not leg or (isinstance(event, wire.StasisEnd) and leg.answered_at is None):
             return
         dialstatus = self._dialstatus.pop(channel, "")
-        self._take(live, LegDown(self._clock(), channel, dialstatus, _cause(event), _sip_status(event)))
+        self._take(live, LegDown(self._clock(), channel, dialstatus, cause, status))
 
     def _on_key(self, event: wire.ChannelDtmfReceived) -> None:
         found = self._owner(event.channel.id)
@@ -311,6 +316,7 @@ class Engine:
         self._settled |= self._own_line.found(asked_at, channels)
         for row, attempts in recovered.waiting:
             self._take_up(row, attempts, there)
+        self._executor.dialling.found(self._calls.values(), channels)
         calls = {call_id: live.call for call_id, live in self._calls.items()}
         legs, lone_bridges = recovery.orphans(channels, [bridge.id for bridge in there.bridges], calls)
         for leg in legs:
@@ -389,11 +395,3 @@ class Engine:
         wire.PlaybackFinished: _on_played,
         wire.RecordingFinished: _on_recorded,
     }
-
-
-def _cause(event: wire.StasisEnd | wire.ChannelDestroyed) -> int:
-    return event.cause if isinstance(event, wire.ChannelDestroyed) else 0
-
-
-def _sip_status(event: wire.StasisEnd | wire.ChannelDestroyed) -> int | None:
-    return event.sip_status if isinstance(event, wire.ChannelDestroyed) else None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from router import callbacks
 from router.ari.client import Client
 from router.ari.wire import RecordingFinished
-from router.dress import dress, number_of
+from router.dialling import DEAD_MAN, Dialling
 from router.errors import AriAllocation, AriConflict, AriDisconnected, AriError, AriGone
 from router.events import (
     AnswerCaller,
@@ -52,10 +51,6 @@ from router.trunks import Trunks
 
 log: Final = logging.getLogger("router.execute")
 
-#: Asterisk's function that ends a channel by itself, whole seconds after it is set; 0 unsets it.
-DEAD_MAN: Final = "TIMEOUT(absolute)"
-#: Seconds for which a leg may live without a router beyond its ring and its key: a farewell, and a busy machine.
-DEAD_MAN_SLACK: Final = 10.0
 #: Seconds after which a timer that came while the link was away looks again.
 LOOK_AGAIN: Final = 0.25
 #: The caller, among the legs of a call.
@@ -77,13 +72,19 @@ Ended = Callable[[CallRecord, Sequence[AttemptRecord]], None]
 class Live:
     """One call in memory, with the configuration it was decided on: a reload does not reach it."""
 
-    __slots__ = ("call", "config", "farewells", "plays", "stepped_at", "timers", "trunks", "words")
+    __slots__ = (
+        "asked", "call", "config", "farewells", "looked", "plays", "stepped_at", "timers", "trunks", "words"
+    )  # fmt: skip
 
     def __init__(self, call: Call, config: Config) -> None:
         self.call = call
         self.config = config
         self.timers: dict[tuple[Timer, str], asyncio.TimerHandle] = {}
         self.stepped_at = call.started_at
+        self.looked = False
+        """Whether Asterisk was asked if the caller is there."""
+        self.asked: set[str] = set()
+        """Legs of an earlier run of which Asterisk was asked whether they had been dialled."""
         self.trunks: dict[str, str] = {}
         """Leg -> the trunk of which it takes up a place."""
         self.plays = 0
@@ -119,6 +120,7 @@ class Executor:
         self._player = player
         self._standing = standing
         self._trunks = trunks
+        self.dialling = Dialling(client, take, clock)
         self._on_ended = on_ended
         self._loop = asyncio.get_running_loop()
 
@@ -138,21 +140,7 @@ class Executor:
             return
         live.trunks[command.leg] = route.trunk
         self._standing.rung(command.salesperson, self._wall())
-        ours = next(iter(live.config.by_number), "")
-        future = self._client.originate(
-            route.endpoint,
-            channel_id=command.leg,
-            app_args="leg",
-            originator=live.call.channel,
-            caller_id=number_of(route, ours),
-            timeout=command.timeout,
-            variables={
-                **dress(route, live.config.trunks.get(route.trunk), ours),
-                DEAD_MAN: _dead_man(live, command),
-            },
-            lane=live.call.id,
-        )
-        self._watch(live, command, future)
+        self._watch(live, command, self.dialling.create(live, command))
 
     def _refuse(self, live: Live, command: Command, failure: Failure) -> None:
         """Not carried out, for a reason of our own: told once the commands beside it are under way."""
@@ -164,6 +152,7 @@ class Executor:
         if trunk is not None:
             self._trunks.release(trunk)
         self._player.forget(leg)
+        self.dialling.forget(leg)
         handle = live.farewells.pop(leg, None)
         if handle is not None:
             handle.cancel()
@@ -374,11 +363,6 @@ class Executor:
         StopTimer: _stop_timer,
         Save: _save,
     }
-
-
-def _dead_man(live: Live, command: Originate) -> str:
-    """When the leg is ended if nobody ever ends it: who answers a dead router hears silence until then."""
-    return f"{math.ceil(command.timeout + live.call.plan.accept_timeout + DEAD_MAN_SLACK)}"
 
 
 def _failure(command: Command, error: BaseException) -> Failure:

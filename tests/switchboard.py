@@ -166,6 +166,8 @@ class Switchboard:
         self.writer = FakeWriter()
         self.standing = Standing(random.Random(1))
         self.trunks = Trunks(config)
+        self.reached: set[str] = set()
+        """Legs that are in the application."""
         self.told: list[tuple[CallRecord, Sequence[AttemptRecord]]] = []
         """Calls that the engine said were over."""
         sounds: Any = FakeSounds()
@@ -192,13 +194,22 @@ class Switchboard:
 
     def leg(self, nth: int = -1) -> str:
         """The channel id of the nth leg that was dialled, the last one by default."""
-        return str(self.client.all("originate")[nth].channel_id)
+        return str(self.client.all("create")[nth].channel_id)
+
+    def reaches(self, leg: str) -> None:
+        """The leg's channel, which was created, comes to the application: it can be dialled."""
+        self.reached.add(leg)
+        self.engine.on_event(wire.StasisStart(channel(leg, "Down"), ("leg",)))
 
     def rings(self, leg: str) -> None:
+        if leg not in self.reached:
+            self.reaches(leg)
         self.engine.on_event(wire.Dial(channel(leg, "Ringing"), "RINGING"))
 
     def answers(self, leg: str) -> None:
-        self.engine.on_event(wire.StasisStart(channel(leg), ("leg",)))
+        if leg not in self.reached:
+            self.reaches(leg)
+        self.engine.on_event(wire.Dial(channel(leg), "ANSWER"))
 
     def presses(self, id: str, digit: str) -> None:
         """A key on a leg, or the caller's."""
@@ -210,6 +221,8 @@ class Switchboard:
         self.engine.on_event(wire.PlaybackFinished(asked.playback, f"channel:{asked.channel}", state))
 
     def ends(self, leg: str, *, cause: int = 16, sip: int | None = None) -> None:
+        """The leg: both events that Asterisk sends."""
+        self.engine.on_event(wire.StasisEnd(channel(leg)))
         self.engine.on_event(wire.ChannelDestroyed(channel(leg), cause, sip))
 
     async def connects(self, leg: str) -> None:

@@ -6,5 +6,5 @@ requests   all that are under way: sent, answered, expired, lost
 lanes      requests over HTTP: lanes in order, side by side through a small pool
 websocket  frames out and in, and whether the other side is alive; opening: how it begins
 link       the connection: retries (pace), heartbeat, events in order
-client     the verbs: answer, ring, originate, bridge …
+client     the verbs: answer, ring, create, dial, bridge …
 """

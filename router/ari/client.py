@@ -71,7 +71,7 @@ class Client:
         body = {"variable": name, "value": value}
         return self._requests.submit("POST", path, None, body, lane=lane or channel)
 
-    def originate(
+    def create(
         self,
         endpoint: str,
         *,
@@ -79,41 +79,46 @@ class Client:
         app: str = "",
         app_args: str = "",
         originator: str = "",
-        caller_id: str = "",
-        timeout: float = 30.0,
         variables: Mapping[str, str] | None = None,
         formats: Sequence[str] = (),
         lane: str = "",
     ) -> asyncio.Future[wire.Channel]:
-        """Dial `endpoint` as the channel `channel_id`, which comes to the application once it is answered.
+        """Make the channel `channel_id` towards `endpoint`, which comes to the application `Down`: nobody is rung
+        before `dial`. The answer says nothing of whether it is there yet: its StasisStart does.
 
-        `timeout` is in seconds and rounded up: Asterisk knows whole ones, after which it gives up by itself.
-        `originator` is the channel on whose behalf it is dialled. `caller_id` is `"name" <number>` or a number,
-        empty for none. `app` is the link's own when empty.
+        `originator` is the channel on whose behalf it is made; one that has gone is no error. `app` is the link's
+        own when empty.
 
-        AriAllocation: the endpoint cannot be created, nothing was dialled. AriGone: the originator has gone,
-        nothing was dialled. AriConflict: a channel of this id lives. After AriTimeout and AriDisconnected the
-        channel may come to life all the same.
+        AriAllocation: the endpoint cannot be created. AriConflict: a channel of this id lives. After AriTimeout and
+        AriDisconnected the channel may come to life all the same.
         """
         asked: dict[str, object] = {
             "endpoint": endpoint,
             "channelId": channel_id,
             "app": app or self._app,
-            "timeout": max(1, math.ceil(timeout)),
             "appArgs": app_args,
             "originator": originator,
-            "callerId": caller_id,
             "variables": dict(variables or {}),
             "formats": ",".join(formats),
         }
         body = {key: value for key, value in asked.items() if value}
-        lane = lane or channel_id
+        lane, refused = lane or channel_id, self._check(channel_id, lane or channel_id)
         return self._requests.ask(
-            "POST", "channels", None, body, read=wire.channel, lane=lane, refused=self._check(channel_id, lane)
+            "POST", "channels/create", None, body, read=wire.channel, lane=lane, refused=refused
         )
 
+    def dial(self, channel: str, *, timeout: float, lane: str = "") -> asyncio.Future[None]:
+        """Ring what a created channel leads to. It follows no redirect (302), unlike ARI's originate.
+
+        `timeout` is in seconds and rounded up: Asterisk knows whole ones, after which it gives up by itself. No
+        `caller` is given: Asterisk would show the mobile that channel's name and number, whatever the leg was
+        dressed in. AriGone; AriConflict when it is not in the application yet, or not `Down`.
+        """
+        body = {"timeout": max(1, math.ceil(timeout))}
+        return self._requests.submit("POST", f"channels/{segment(channel)}/dial", None, body, lane=lane or channel)
+
     def _check(self, channel_id: str, lane: str) -> Refused:
-        """Asterisk's 409 to an originate cannot be believed: its reason is a variable of the serving thread that is
+        """Asterisk's 409 to a create cannot be believed: its reason is a variable of the serving thread that is
         never set back, so that after one true conflict every endpoint that cannot be created is a conflict too
         (measured on 22.10). Whether the channel lives is the truth."""
 
@@ -128,11 +133,16 @@ class Client:
             if error is None:
                 give_error(future, conflict)
             elif isinstance(error, AriGone):
-                give_error(future, AriAllocation(f"ARI POST channels: {channel_id} was not created", 409))
+                give_error(future, AriAllocation(f"ARI POST channels/create: {channel_id} was not created", 409))
             else:
                 give_error(future, error)
 
         return refused
+
+    def variable(self, channel: str, name: str, *, lane: str = "") -> asyncio.Future[str]:
+        """A channel variable or function; empty where it is. AriGone for no such variable, too; AriError."""
+        path, query = f"channels/{segment(channel)}/variable", {"variable": name}
+        return self._requests.ask("GET", path, query, read=_value, lane=lane or channel)
 
     def channel(self, channel: str, *, lane: str = "") -> asyncio.Future[wire.Channel]:
         """One channel. AriGone."""

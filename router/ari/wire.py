@@ -52,7 +52,7 @@ class Channel:
     app: str
     """The ARI application it was sent to, empty when it is elsewhere in the dialplan."""
     app_args: tuple[str, ...]
-    """What the dialplan or the originate handed to that application."""
+    """What the dialplan or the creation handed to that application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class AsteriskInfo:
 
 @dataclass(frozen=True, slots=True)
 class StasisStart:
-    """A channel has come to the application: a caller, or a leg that was answered."""
+    """A channel has come to the application: a caller, or a leg that was created and is to be dialled (`Down`)."""
 
     channel: Channel
     args: tuple[str, ...]
@@ -87,21 +87,22 @@ class StasisStart:
 
 @dataclass(frozen=True, slots=True)
 class StasisEnd:
-    """A channel has left the application. For a caller that hung up it may be the last word."""
+    """A channel has left the application. For a caller that hung up it may be the last word; of a leg that nobody
+    answered it does not say how it ended."""
 
     channel: Channel
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelDestroyed:
-    """A channel is no more. The only end event of a leg that was never answered."""
+    """A channel is no more."""
 
     channel: Channel
     cause: int
     """Q.850, 0 where unknown."""
     sip_status: int | None
     """The SIP status that ended it (`tech_cause`). 480 with cause 19 is also what Asterisk makes up when its own
-    originate timeout ends a leg."""
+    dial timeout ends a leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,7 @@ class Dial:
     peer: Channel
     """The leg that is dialled."""
     dialstatus: str
-    """Empty at the start, `RINGING`, `PROGRESS`, `ANSWER`, `BUSY`, `NOANSWER`, `CONGESTION` …"""
-    forwarded: str = ""
-    """The id of the channel that Asterisk dials in the leg's place, because its far end redirected it (302)."""
+    """Empty at the start, `RINGING`, `PROGRESS`, `ANSWER`; of a leg that is refused no more than that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +330,7 @@ def _dtmf(raw: Raw) -> ChannelDtmfReceived:
 
 
 def _dial(raw: Raw) -> Dial:
-    return Dial(channel(raw.get("peer")), read_text(raw.get("dialstatus")), text_at(raw, "forwarded", "id"))
+    return Dial(channel(raw.get("peer")), read_text(raw.get("dialstatus")))
 
 
 def _playback(raw: Raw) -> PlaybackFinished:

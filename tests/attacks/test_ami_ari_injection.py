@@ -169,13 +169,12 @@ async def test_an_id_is_one_segment_of_the_path_whatever_it_holds(it: Running, e
 @pytest.mark.parametrize("evil", EVIL)
 async def test_a_value_stays_in_its_field_of_the_body(it: Running, evil: str) -> None:
     """Names of salespeople and campaigns, callers' names, prompts: whatever is put into a request."""
-    it.fake.answers[("POST", "channels")] = (200, channel("c1-01"))
-    await it.client.originate(
+    it.fake.answers[("POST", "channels/create")] = (200, channel("c1-01"))
+    await it.client.create(
         f"PJSIP/{evil}@trunk",
         channel_id=evil,
         app_args=evil,
         originator=evil,
-        caller_id=f'"{evil}" <+33184801001>',
         variables={"NAME": evil, f"PJSIP_HEADER(add,{evil})": evil},
     )
     await it.client.set_variable("c1", evil, evil)
@@ -186,9 +185,7 @@ async def test_a_value_stays_in_its_field_of_the_body(it: Running, evil: str) ->
     assert [request[1] for request in it.fake.requests] == ["POST"] * 5
     assert bodies[0]["variables"] == {"NAME": evil, f"PJSIP_HEADER(add,{evil})": evil}
     assert {bodies[0][key] for key in ("channelId", "appArgs", "originator")} == {evil}
-    assert set(bodies[0]) <= {
-        "endpoint", "channelId", "app", "timeout", "appArgs", "originator", "callerId", "variables",
-    }  # fmt: skip
+    assert set(bodies[0]) <= {"endpoint", "channelId", "app", "appArgs", "originator", "variables"}
     assert bodies[1] == {"variable": evil, "value": evil}
     assert bodies[2] == {"media": [f"sound:{evil}"]}
     assert bodies[3]["name"] == evil

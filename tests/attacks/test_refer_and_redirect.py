@@ -69,20 +69,10 @@ def redirected(site: Site, contact: str) -> Seen:
     return seen
 
 
-@pytest.mark.parametrize("contact", CONTACTS[:-1])
+@pytest.mark.parametrize("contact", [*CONTACTS, TECHNOLOGY])
 def test_a_redirect_from_the_mobile_leads_nowhere(running: Site, contact: str) -> None:
     seen = redirected(running, contact)
     assert (seen.status, seen.row["outcome"], seen.row["campaign"]) == (503, "unreachable", "alone")
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="an originated channel follows a 302 to any technology it names, and ARI has no option against it: dial "
-    "with channels/create and channels/{id}/dial instead, which follow nothing",
-)
-def test_a_redirect_to_a_technology_leads_nowhere(running: Site) -> None:
-    seen = redirected(running, TECHNOLOGY)
-    assert (seen.status, seen.row["outcome"]) == (503, "unreachable")
 
 
 @pytest.mark.parametrize("target", [PREMIUM, IN_TURN])

@@ -19,12 +19,14 @@ from router.ari.client import Client
 from router.ari.link import ENGINE_EVENTS, Link, Up
 from router.ari.pace import Pace
 from router.ari.requests import LARGEST_BODY
+from router.dialling import HEARD
 from router.errors import AriAllocation, AriConflict, AriDisconnected, AriError, AriGone, AriNotUp, RouterError
 from router.model import Ami, Ari, Secret, Trunk
 from sandbox import behaviours
 from sandbox.asterisk import Asterisk
 from sandbox.behaviours import Behaviour
 from sandbox.phones import Carrier
+from sandbox.raw_sip import RawMobile
 from tests.fake_asterisk import until
 
 pytestmark = pytest.mark.asterisk
@@ -94,6 +96,18 @@ class AtWork:
     def story(self, channel: str) -> list[str]:
         """What was heard of one channel, in order, as words."""
         return [_word(event) for event in self.heard if _channel(event) == channel]
+
+    async def leg(self, endpoint: str, channel_id: str, *, ring: float = 30.0, **more: Any) -> wire.Channel:
+        """Create a leg, and dial it when it is in the application."""
+        before = self.story(channel_id).count("StasisStart")
+        made = await self.client.create(endpoint, channel_id=channel_id, **more)
+        await until(lambda: self.story(channel_id).count("StasisStart") > before)
+        await self.client.dial(channel_id, timeout=ring)
+        return made
+
+    async def answered(self, endpoint: str, channel_id: str, **more: Any) -> None:
+        await self.leg(endpoint, channel_id, **more)
+        await self.hear(channel_id, "Dial ANSWER")
 
     async def hear(self, channel: str, word: str, seconds: float = 10.0) -> None:
         await until(lambda: word in self.story(channel), seconds)
@@ -186,24 +200,16 @@ async def raw_websocket(asterisk: Asterisk, app: str) -> AsyncIterator[Raw]:
 # --- The verbs, over both ways -----------------------------------------------------------------------------
 
 
-async def test_a_leg_from_dialling_to_its_end(it: AtWork) -> None:
-    """Events may come before the request's own answer."""
-    made = await it.client.originate(
-        "Local/now@legs/n", channel_id="leg-01", app_args="leg,2", variables={"CAMPAIGN": "été; 1"}, timeout=5
-    )
+async def test_a_leg_from_its_creation_to_its_end(it: AtWork) -> None:
+    """Events may come before the request's own answer. StasisStart is no answer: Dial is."""
+    made = await it.leg("Local/now@legs/n", "leg-01", app_args="leg,2", variables={"CAMPAIGN": "été; 1"}, ring=5)
     assert made.id == "leg-01"
-    await it.hear("leg-01", "StasisStart")
+    await it.hear("leg-01", "Dial ANSWER")
     start = next(event for event in it.heard if isinstance(event, wire.StasisStart))
     assert start.args == ("leg", "2")
-    assert (start.channel.state, start.channel.app, start.channel.app_args) == ("Up", APP, ("leg", "2"))
-    value = it.link.requests.ask(
-        "GET",
-        "channels/leg-01/variable",
-        {"variable": "CAMPAIGN"},
-        read=lambda raw: raw,
-        lane="leg-01",
-    )
-    assert await value == {"value": "été; 1"}
+    assert (start.channel.state, start.channel.app, start.channel.app_args) == ("Down", APP, ("leg", "2"))
+    assert (await it.client.channel("leg-01")).state == "Up"
+    assert await it.client.variable("leg-01", "CAMPAIGN") == "été; 1"
     await it.client.hang_up("leg-01")
     await it.hear("leg-01", "ChannelDestroyed 16 None")
     assert it.story("leg-01")[-2:] == ["StasisEnd", "ChannelDestroyed 16 None"]
@@ -213,9 +219,7 @@ async def test_a_leg_from_dialling_to_its_end(it: AtWork) -> None:
 
 async def test_two_channels_in_a_bridge(it: AtWork) -> None:
     for leg in ("leg-01", "leg-02"):
-        await it.client.originate("Local/now@legs/n", channel_id=leg, app_args="leg")
-    for leg in ("leg-01", "leg-02"):
-        await it.hear(leg, "StasisStart")
+        await it.answered("Local/now@legs/n", leg, app_args="leg")
     await it.client.create_bridge("bridge-01", lane="call")
     with pytest.raises(AriGone):  # All of them or none.
         await it.client.add_to_bridge("bridge-01", "leg-01", "gone", lane="call")
@@ -239,7 +243,7 @@ async def test_two_channels_in_a_bridge(it: AtWork) -> None:
 
 
 async def test_a_caller_is_rung_answered_and_handed_back(it: AtWork) -> None:
-    await it.client.originate("Local/caller@legs/n", channel_id="far", app_args="leg")
+    await it.leg("Local/caller@legs/n", "far", app_args="leg")
     await it.hear("far;2", "StasisStart")
     start = next(e for e in it.heard if isinstance(e, wire.StasisStart) and e.channel.id == "far;2")
     assert start.args == ("in", "did=%2B33184801001", "x=a%2Cb")
@@ -263,70 +267,72 @@ async def test_gone_channels_and_bridges_are_gone(it: AtWork) -> None:
         client.set_variable("gone", "X", "1"),
         client.channel("gone"),
         client.add_to_bridge("gone", "gone"),
-        client.originate("Local/now@legs/n", channel_id="leg-01", originator="gone"),
+        client.dial("gone", timeout=5),
+        client.variable("gone", "X"),
     ):
         with pytest.raises(AriGone):
             await future
-    assert not it.asterisk.channels()  # Without its originator nothing was dialled.
-
-
-async def test_what_is_not_in_stasis_yet_is_a_conflict(it: AtWork) -> None:
-    """Until it answers, an originated leg cannot be used: 409, and 422 from addChannel."""
-    await it.client.originate("Local/ring@legs/n", channel_id="leg-01")
-    await it.client.create_bridge("bridge-01")
-    for future in (
-        it.client.answer("leg-01"),
-        it.client.ring("leg-01"),
-        it.client.add_to_bridge("bridge-01", "leg-01"),
-    ):
-        with pytest.raises(AriConflict, match="not in Stasis"):
-            await future
-    await it.client.destroy_bridge("bridge-01")
 
 
 async def test_a_channel_that_is_not_up_refuses_to_play(it: AtWork) -> None:
-    body = {"endpoint": "Local/ring@legs/n", "app": APP, "channelId": "leg-01"}
-    await it.link.requests.submit("POST", "channels/create", None, body, lane="x")
+    await it.client.create("Local/ring@legs/n", channel_id="leg-01")
     await it.hear("leg-01", "StasisStart")
     with pytest.raises(AriNotUp):
-        await it.link.requests.submit("POST", "channels/leg-01/play", {"media": "sound:beep"}, lane="x")
+        await it.client.play("leg-01", ["sound:beep"], playback="p")
+
+
+async def test_a_leg_is_created_for_a_caller_who_has_gone_too(it: AtWork) -> None:
+    """Hence the question for the caller before the first leg."""
+    await it.client.create("Local/now@legs/n", channel_id="leg-01", originator="gone")
+    await it.hear("leg-01", "StasisStart")
+    assert (await it.client.channel("leg-01")).state == "Down"
+
+
+async def test_a_leg_that_was_created_rings_nobody_and_can_be_taken_back(it: AtWork) -> None:
+    await it.client.create("Local/now@legs/n", channel_id="leg-01")
+    await it.client.hang_up("leg-01")
+    await it.hear("leg-01", "ChannelDestroyed 16 None")
+    assert not any("Dial" in word for word in it.story("leg-01"))
 
 
 async def test_endpoints_that_cannot_be_created(it: AtWork) -> None:
     for endpoint in ("PJSIP/nosuch", "PJSIP/+33612345678@nosuch", "Nothing/x"):
         with pytest.raises(AriAllocation):
-            await it.client.originate(endpoint, channel_id="leg-01")
-    with pytest.raises(AriError, match="400 Invalid endpoint"):
-        await it.client.originate("nonsense", channel_id="leg-01")
+            await it.client.create(endpoint, channel_id="leg-01")
+    with pytest.raises(AriError):
+        await it.client.create("nonsense", channel_id="leg-01")
 
 
 async def test_a_conflict_of_ids_and_the_lie_after_it(it: AtWork) -> None:
     """After one true conflict Asterisk answers every endpoint that cannot be created with 409 too, on the same
     connection: which is why the client looks."""
-    await it.client.originate("Local/now@legs/n", channel_id="leg-01")
+    await it.client.create("Local/now@legs/n", channel_id="leg-01")
     with pytest.raises(AriConflict):
-        await it.client.originate("Local/now@legs/n", channel_id="leg-01")
+        await it.client.create("Local/now@legs/n", channel_id="leg-01")
     with pytest.raises(AriError) as bare:
         await it.link.requests.submit(
-            "POST", "channels", None, {"endpoint": "PJSIP/nosuch", "app": APP, "channelId": "leg-02"}, lane="x"
+            "POST",
+            "channels/create",
+            None,
+            {"endpoint": "PJSIP/nosuch", "app": APP, "channelId": "leg-02"},
+            lane="x",
         )
     if it.ups[0].transport == "websocket":
         assert bare.value.status == 409
     with pytest.raises(AriAllocation):
-        await it.client.originate("PJSIP/nosuch", channel_id="leg-02")
+        await it.client.create("PJSIP/nosuch", channel_id="leg-02")
 
 
 async def test_ids_conflict_by_prefix(it: AtWork) -> None:
     """Hence ids of one length."""
-    await it.client.originate("Local/now@legs/n", channel_id="leg-10")
+    await it.client.create("Local/now@legs/n", channel_id="leg-10")
     with pytest.raises(AriAllocation):
-        await it.client.originate("Local/now@legs/n", channel_id="leg-1")
-    await it.client.originate("Local/now@legs/n", channel_id="leg-11")
+        await it.client.create("Local/now@legs/n", channel_id="leg-1")
+    await it.client.create("Local/now@legs/n", channel_id="leg-11")
 
 
 async def test_a_call_for_a_router_that_is_not_there_goes_on_in_the_dialplan(it: AtWork) -> None:
-    await it.client.originate("Local/away@legs/n", channel_id="leg-01")
-    await it.hear("leg-01", "StasisStart")
+    await it.answered("Local/away@legs/n", "leg-01")
 
 
 # --- How a leg ends ------------------------------------------------------------------------------------------
@@ -337,34 +343,36 @@ ALL_EVENTS = (*ENGINE_EVENTS, "ChannelStateChange", "ChannelHangupRequest")
 @pytest.mark.parametrize(
     ("extension", "story"),
     [
-        ("busy", ["Dial BUSY", "ChannelDestroyed 0 None"]),
-        ("decline", ["ChannelHangupRequest", "Dial NOANSWER", "ChannelDestroyed 21 None"]),
-        ("congestion", ["Dial CONGESTION", "ChannelDestroyed 0 None"]),
-        ("nosuch", ["ChannelDestroyed 0 None"]),
-        ("ring", ["ChannelDestroyed 19 None"]),  # The originate's own timeout: no last Dial, no request.
+        ("decline", ["StasisStart", "ChannelHangupRequest", "StasisEnd", "ChannelDestroyed 21 None"]),
+        (
+            "ring",
+            ["StasisStart", "ChannelHangupRequest", "StasisEnd", "ChannelDestroyed 19 None"],
+        ),  # Dial's timeout.
     ],
 )
 async def test_the_last_words_of_a_local_leg_that_was_never_answered(
     asterisk: Asterisk, extension: str, story: list[str]
 ) -> None:
     async with at_work(asterisk, events=ALL_EVENTS) as it:
-        await it.client.originate(f"Local/{extension}@legs/n", channel_id="leg-01", timeout=1)
+        await it.leg(f"Local/{extension}@legs/n", "leg-01", ring=1)
         await it.hear("leg-01", story[-1])
         ringing = {"Dial", "Dial RINGING", "Ringing"}
         assert [word for word in it.story("leg-01") if word not in ringing] == story
-        assert ("Ringing" in it.story("leg-01")) is (extension in ("busy", "decline", "ring"))
+        assert "Ringing" in it.story("leg-01")
 
 
 NUMBER = "+33612345678"
+LET_GO = ("StasisStart", "ChannelHangupRequest", "StasisEnd")
+"""No last word of Dial: the application lets go of the leg first."""
 
 
 @pytest.mark.parametrize(
     ("behaviour", "story"),
     [
-        (behaviours.BUSY, ["ChannelHangupRequest", "Dial BUSY", "ChannelDestroyed 17 486"]),
-        (behaviours.DECLINE, ["ChannelHangupRequest", "Dial NOANSWER", "ChannelDestroyed 21 603"]),
-        (behaviours.NO_SUCH_NUMBER, ["ChannelHangupRequest", "Dial NOANSWER", "ChannelDestroyed 1 404"]),
-        (behaviours.RingOut(), ["ChannelDestroyed 19 480"]),
+        (behaviours.BUSY, [*LET_GO, "ChannelDestroyed 17 486"]),
+        (behaviours.DECLINE, [*LET_GO, "ChannelDestroyed 21 603"]),
+        (behaviours.NO_SUCH_NUMBER, [*LET_GO, "ChannelDestroyed 1 404"]),
+        (behaviours.RingOut(), [*LET_GO, "ChannelDestroyed 19 480"]),
     ],
     ids=["busy", "decline", "unallocated", "ring out"],
 )
@@ -374,7 +382,7 @@ async def test_the_last_words_of_a_sip_leg_that_was_never_answered(
     with Carrier(asterisk.ports, tmp_path / "phones") as carrier:
         carrier.play({NUMBER: behaviour})
         async with at_work(asterisk, events=ALL_EVENTS) as it:
-            await it.client.originate(f"PJSIP/{NUMBER}@trunk", channel_id="leg-01", timeout=2)
+            await it.leg(f"PJSIP/{NUMBER}@trunk", "leg-01", ring=2)
             await it.hear("leg-01", story[-1])
             ringing = {"Dial", "Dial RINGING", "Ringing"}
             assert [word for word in it.story("leg-01") if word not in ringing] == story
@@ -382,11 +390,70 @@ async def test_the_last_words_of_a_sip_leg_that_was_never_answered(
 
 async def test_a_leg_that_we_cancel_while_it_rings(asterisk: Asterisk) -> None:
     async with at_work(asterisk, events=ALL_EVENTS) as it:
-        await it.client.originate("Local/ring@legs/n", channel_id="leg-01")
+        await it.leg("Local/ring@legs/n", "leg-01")
         await it.hear("leg-01", "Dial RINGING")
         await it.client.hang_up("leg-01")
         await it.hear("leg-01", "ChannelDestroyed 16 None")
-        assert it.story("leg-01")[-3:] == ["ChannelHangupRequest", "Dial NOANSWER", "ChannelDestroyed 16 None"]
+        assert it.story("leg-01")[-3:] == ["ChannelHangupRequest", "StasisEnd", "ChannelDestroyed 16 None"]
+
+
+# --- What a dial does, and a second one ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reply", ["", "100 Trying", "183 Session Progress", "180 Ringing"])
+async def test_a_second_dial_sends_no_second_invite(asterisk: Asterisk, reply: str) -> None:
+    """It is refused of a leg that rings, and ends one that is still `Down`; whether its far end has said anything
+    tells the two states of `Down` apart."""
+    with RawMobile(asterisk.ports.sip, asterisk.ports.carrier) as mobile:
+        async with at_work(asterisk, events=ALL_EVENTS) as it:
+            await it.client.create(f"PJSIP/{NUMBER}@trunk", channel_id="leg-01", app_args="leg")
+            await it.hear("leg-01", "StasisStart")
+            assert await it.client.variable("leg-01", HEARD) == ""
+            await it.client.dial("leg-01", timeout=10)
+            invite = await asyncio.to_thread(mobile.invited)
+            if reply:
+                mobile.reply(invite, reply)
+                await heard(it, "leg-01")
+            if reply == "180 Ringing":
+                await it.hear("leg-01", "Dial RINGING")
+                with pytest.raises(AriConflict, match="not in the 'Down' state"):
+                    await it.client.dial("leg-01", timeout=10)
+                await it.client.hang_up("leg-01")
+            else:
+                assert (await it.client.channel("leg-01")).state == "Down"
+                await it.client.dial("leg-01", timeout=10)
+            await it.hear("leg-01", "ChannelDestroyed 16 None")
+            dialled = await asyncio.to_thread(mobile.dialled)
+            assert dialled == [NUMBER]
+
+
+async def heard(it: AtWork, leg: str) -> None:
+    async with asyncio.timeout(5):
+        while not await it.client.variable(leg, HEARD):  # noqa: ASYNC110 - of a 100 no event tells
+            await asyncio.sleep(0.01)
+
+
+async def test_a_redirect_is_followed_nowhere(asterisk: Asterisk) -> None:
+    with RawMobile(asterisk.ports.sip, asterisk.ports.carrier) as mobile:
+        async with at_work(asterisk, events=ALL_EVENTS) as it:
+            await it.leg(f"PJSIP/{NUMBER}@trunk", "leg-01")
+            contact = "Contact: <sip:PJSIP/%2B33899123456%40trunk@h>\r\n"
+            invite = await asyncio.to_thread(mobile.invited)
+            mobile.reply(invite, "302 Moved Temporarily", contact)
+            await it.hear("leg-01", "ChannelDestroyed 23 302")
+            assert await asyncio.to_thread(mobile.dialled) == [NUMBER]
+
+
+async def test_whoever_answers_while_nobody_listens_stays_in_the_application(asterisk: Asterisk) -> None:
+    with RawMobile(asterisk.ports.sip, asterisk.ports.carrier) as mobile:
+        async with at_work(asterisk) as it:
+            await it.leg(f"PJSIP/{NUMBER}@trunk", "leg-01", app_args="leg")
+            invite = await asyncio.to_thread(mobile.invited)
+            await it.link.close()
+            await asyncio.to_thread(mobile.answer, invite)
+            async with at_work(asterisk) as again:
+                leg = await again.client.channel("leg-01")
+                assert (leg.state, leg.app, leg.app_args) == ("Up", APP, ("leg",))
 
 
 # --- The websocket -------------------------------------------------------------------------------------------
@@ -401,8 +468,7 @@ async def test_auto_finds_rest_over_the_websocket(asterisk: Asterisk) -> None:
 
 async def test_only_events_that_are_read_are_sent(asterisk: Asterisk) -> None:
     async with at_work(asterisk) as it:
-        await it.client.originate("Local/now@legs/n", channel_id="leg-01", variables={"A": "1"})
-        await it.hear("leg-01", "StasisStart")
+        await it.answered("Local/now@legs/n", "leg-01", variables={"A": "1"})
         await it.client.hang_up("leg-01")
         await it.hear("leg-01", "ChannelDestroyed 16 None")
         assert not it.link.health().unread
@@ -452,8 +518,7 @@ async def test_a_malformed_frame_is_refused_and_the_link_lives(asterisk: Asteris
 
 async def test_the_largest_body_that_is_sent_over_it(asterisk: Asterisk) -> None:
     async with at_work(asterisk, "websocket") as it:
-        await it.client.originate("Local/now@legs/n", channel_id="leg-01")
-        await it.hear("leg-01", "StasisStart")
+        await it.answered("Local/now@legs/n", "leg-01")
         await it.client.set_variable("leg-01", "X", "v" * (LARGEST_BODY - 40))
         assert it.downs == 0
 
@@ -462,8 +527,7 @@ async def test_a_second_connection_replaces_the_first(asterisk: Asterisk) -> Non
     async with at_work(asterisk) as first, at_work(asterisk) as second:
         with pytest.raises(RouterError, match="another program has connected"):
             await asyncio.wait_for(asyncio.shield(first.task), 5)
-        await second.client.originate("Local/now@legs/n", channel_id="leg-01")
-        await second.hear("leg-01", "StasisStart")
+        await second.answered("Local/now@legs/n", "leg-01")
 
 
 # --- Coming back ---------------------------------------------------------------------------------------------
@@ -522,8 +586,7 @@ async def test_after_a_cut_everything_is_there_but_the_events(asterisk: Asterisk
     """Channels and bridges stay; what happened meanwhile is not told; what happens later is."""
     async with Cable(asterisk.ports.http) as cable, at_work(asterisk, port=cable.port) as it:
         for leg in ("leg-01", "leg-02"):
-            await it.client.originate("Local/now@legs/n", channel_id=leg, app_args="leg")
-            await it.hear(leg, "StasisStart")
+            await it.answered("Local/now@legs/n", leg, app_args="leg")
         await it.client.create_bridge("bridge-01")
         await it.client.add_to_bridge("bridge-01", "leg-01")
         cable.cut_all()
@@ -535,7 +598,7 @@ async def test_after_a_cut_everything_is_there_but_the_events(asterisk: Asterisk
         assert "leg-02" not in channels
         assert [bridge.channels for bridge in await it.client.bridges()] == [("leg-01",)]
         assert "leg-01" in (await it.client.application()).channels
-        assert it.story("leg-02") == ["Dial", "Dial ANSWER", "StasisStart"]
+        assert it.story("leg-02") == ["StasisStart", "Dial", "Dial ANSWER"]
         assert it.story("leg-01").count("StasisStart") == 1
         await it.client.hang_up("leg-01")
         await it.hear("leg-01", "ChannelDestroyed 16 None")
@@ -554,8 +617,7 @@ async def test_the_end_of_a_half_open_connection_does_not_hurt_the_next(asterisk
         await it.up(times=2)
         cable.cut(old)
         for leg in ("leg-01", "leg-02"):
-            await it.client.originate("Local/now@legs/n", channel_id=leg)
-            await it.hear(leg, "StasisStart")
+            await it.answered("Local/now@legs/n", leg)
         assert it.link.health().up
         assert len(it.ups) == 2
 
@@ -568,8 +630,7 @@ async def test_asterisk_answers_pings(asterisk: Asterisk) -> None:
 @pytest.mark.parametrize("command", ["module reload http", "core reload", "module reload res_ari"])
 async def test_a_reload_costs_no_call_and_no_link(asterisk: Asterisk, command: str) -> None:
     async with at_work(asterisk) as it:
-        await it.client.originate("Local/now@legs/n", channel_id="leg-01")
-        await it.hear("leg-01", "StasisStart")
+        await it.answered("Local/now@legs/n", "leg-01")
         asterisk.cli(command)
         assert (await it.client.channel("leg-01")).state == "Up"
         await it.client.hang_up("leg-01")
@@ -579,8 +640,7 @@ async def test_a_reload_costs_no_call_and_no_link(asterisk: Asterisk, command: s
 
 async def test_asterisk_killed_and_started_again(asterisk: Asterisk) -> None:
     async with at_work(asterisk) as it:
-        await it.client.originate("Local/now@legs/n", channel_id="leg-01")
-        await it.hear("leg-01", "StasisStart")
+        await it.answered("Local/now@legs/n", "leg-01")
         asterisk.kill()
         await until(lambda: it.downs == 1)
         with pytest.raises(AriDisconnected):
@@ -588,8 +648,8 @@ async def test_asterisk_killed_and_started_again(asterisk: Asterisk) -> None:
         await asyncio.to_thread(asterisk.start)
         await it.up(times=2)
         assert await it.client.channels() == ()
-        await it.client.originate("Local/now@legs/n", channel_id="leg-01")
-        await until(lambda: it.story("leg-01").count("StasisStart") == 2)
+        await it.leg("Local/now@legs/n", "leg-01")
+        await until(lambda: it.story("leg-01").count("Dial ANSWER") == 2)
 
 
 async def test_a_wrong_password_is_refused_and_said(asterisk: Asterisk, caplog: pytest.LogCaptureFixture) -> None:

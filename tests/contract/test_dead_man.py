@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from router.execute import DEAD_MAN
+from router.dialling import DEAD_MAN
 from sandbox.asterisk import Asterisk
 from tests.contract.test_ari_asterisk import DIALPLAN, at_work
 from tests.fake_asterisk import until
@@ -29,10 +29,7 @@ def asterisk(runtime: Path) -> Iterator[Asterisk]:
 async def test_a_leg_that_nobody_ends_is_ended_by_its_timer(asterisk: Asterisk) -> None:
     async with at_work(asterisk) as it:
         began = time.monotonic()
-        await it.client.originate(
-            "Local/now@legs", channel_id="leg-01", app_args="leg", variables={DEAD_MAN: f"{SECONDS}"}
-        )
-        await it.hear("leg-01", "StasisStart")
+        await it.answered("Local/now@legs", "leg-01", app_args="leg", variables={DEAD_MAN: f"{SECONDS}"})
         await until(lambda: any("ChannelDestroyed" in word for word in it.story("leg-01")))
         assert SECONDS - 0.5 < time.monotonic() - began < SECONDS + LATE
 
@@ -40,10 +37,7 @@ async def test_a_leg_that_nobody_ends_is_ended_by_its_timer(asterisk: Asterisk) 
 async def test_the_timer_runs_with_no_router_at_all(asterisk: Asterisk) -> None:
     async with at_work(asterisk) as it:
         began = time.monotonic()
-        await it.client.originate(
-            "Local/now@legs", channel_id="leg-02", app_args="leg", variables={DEAD_MAN: f"{SECONDS}"}
-        )
-        await it.hear("leg-02", "StasisStart")
+        await it.answered("Local/now@legs", "leg-02", app_args="leg", variables={DEAD_MAN: f"{SECONDS}"})
         await it.link.close()
         await until(asterisk.quiet)
         assert SECONDS - 0.5 < time.monotonic() - began < SECONDS + LATE
@@ -52,10 +46,7 @@ async def test_the_timer_runs_with_no_router_at_all(asterisk: Asterisk) -> None:
 async def test_a_talk_outlives_the_timers_that_are_ended(asterisk: Asterisk) -> None:
     async with at_work(asterisk) as it:
         for leg in ("leg-03", "leg-04"):
-            await it.client.originate(
-                "Local/now@legs", channel_id=leg, app_args="leg", variables={DEAD_MAN: f"{SECONDS}"}
-            )
-            await it.hear(leg, "StasisStart")
+            await it.answered("Local/now@legs", leg, app_args="leg", variables={DEAD_MAN: f"{SECONDS}"})
         await it.client.create_bridge("b03")
         await it.client.add_to_bridge("b03", "leg-03", "leg-04")
         for leg in ("leg-03", "leg-04"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.execute import DEAD_MAN_SLACK
+from router.dialling import DEAD_MAN_SLACK
 from router.hunt import ORIGINATE_MARGIN
 from sandbox.behaviours import Answer
 from tests.conftest import SETTLE

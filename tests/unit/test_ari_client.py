@@ -74,15 +74,13 @@ async def test_a_verb_asks_for_this(it: Running, call: Call, request_: tuple[str
     assert it.fake.requests == [("ws", *request_)]
 
 
-async def test_originate_says_everything_in_the_body(it: Running) -> None:
-    it.fake.answers[("POST", "channels")] = (200, channel("c1-01", state="Down"))
-    made = await it.client.originate(
+async def test_create_says_everything_in_the_body(it: Running) -> None:
+    it.fake.answers[("POST", "channels/create")] = (200, channel("c1-01", state="Down"))
+    made = await it.client.create(
         "PJSIP/+33612345678@trunk",
         channel_id="c1-01",
         app_args="leg",
         originator="17.1",
-        caller_id='"Flyer" <+33184801001>',
-        timeout=19.2,
         variables={"PJSIP_HEADER(add,P-X)": "1"},
         formats=("alaw", "ulaw"),
         lane="c1",
@@ -92,15 +90,13 @@ async def test_originate_says_everything_in_the_body(it: Running) -> None:
         (
             "ws",
             "POST",
-            "channels",
+            "channels/create",
             {
                 "endpoint": "PJSIP/+33612345678@trunk",
                 "channelId": "c1-01",
                 "app": "callrouter",
                 "appArgs": "leg",
                 "originator": "17.1",
-                "callerId": '"Flyer" <+33184801001>',
-                "timeout": 20,
                 "variables": {"PJSIP_HEADER(add,P-X)": "1"},
                 "formats": "alaw,ulaw",
             },
@@ -108,10 +104,17 @@ async def test_originate_says_everything_in_the_body(it: Running) -> None:
     ]
 
 
-async def test_originate_leaves_out_what_is_not_wanted(it: Running) -> None:
-    it.fake.answers[("POST", "channels")] = (200, channel("x"))
-    await it.client.originate("Local/1@x", channel_id="x", app="other", timeout=0.2)
-    assert it.fake.requests[0][3] == {"endpoint": "Local/1@x", "channelId": "x", "app": "other", "timeout": 1}
+async def test_create_leaves_out_what_is_not_wanted(it: Running) -> None:
+    it.fake.answers[("POST", "channels/create")] = (200, channel("x"))
+    await it.client.create("Local/1@x", channel_id="x", app="other")
+    assert it.fake.requests[0][3] == {"endpoint": "Local/1@x", "channelId": "x", "app": "other"}
+
+
+@pytest.mark.parametrize(("seconds", "whole"), [(19.2, 20), (0.2, 1)])
+async def test_dial_names_whole_seconds_and_no_caller(it: Running, seconds: float, whole: int) -> None:
+    """With a caller the mobile would see that channel's name and number."""
+    await it.client.dial("c1-01", timeout=seconds)
+    assert it.fake.requests == [("ws", "POST", "channels/c1-01/dial", {"timeout": whole})]
 
 
 async def test_what_is_read_is_typed(it: Running) -> None:
@@ -122,6 +125,8 @@ async def test_what_is_read_is_typed(it: Running) -> None:
     assert (await it.client.asterisk_info()).version == "22.10.1"
     it.fake.answers[("GET", "asterisk/variable")] = (200, {"value": "1795335872"})
     assert await it.client.global_variable("EPOCH") == "1795335872"
+    it.fake.answers[("GET", "channels/c1/variable")] = (200, {"value": "Ring"})
+    assert await it.client.variable("c1", "CHANNEL(state)") == "Ring"
 
 
 async def test_a_module_is_reloaded_beside_what_goes_over_the_websocket(it: Running) -> None:
@@ -157,10 +162,10 @@ async def test_refusals_are_typed(it: Running, status: int, body: object, error:
 
 
 async def test_no_error_tells_a_number(it: Running) -> None:
-    it.fake.answers[("POST", "channels")] = (400, {"message": "Invalid endpoint specified"})
+    it.fake.answers[("POST", "channels/create")] = (400, {"message": "Invalid endpoint specified"})
     it.fake.answers[("DELETE", "channels/c1")] = (404, None)
     with pytest.raises(AriError) as dialled:
-        await it.client.originate("PJSIP/+33612345678@trunk", channel_id="c1-01", caller_id="+33184801001")
+        await it.client.create("PJSIP/+33612345678@trunk", channel_id="c1-01")
     with pytest.raises(AriGone) as ended:
         await it.client.hang_up("c1")
     for text in (str(dialled.value), str(ended.value)):
@@ -168,39 +173,39 @@ async def test_no_error_tells_a_number(it: Running) -> None:
         assert "reason" not in text.partition("no reason")[0]
 
 
-# --- Asterisk's 409 to an originate --------------------------------------------------------------------------
+# --- Asterisk's 409 to a create -----------------------------------------------------------------------------
 
 CONFLICT = (409, {"message": "Channel with given unique ID already exists"})
 
 
 async def test_a_conflict_is_believed_when_the_channel_lives(it: Running) -> None:
-    it.fake.answers[("POST", "channels")] = CONFLICT
+    it.fake.answers[("POST", "channels/create")] = CONFLICT
     it.fake.answers[("GET", "channels/c1-01")] = (200, channel("c1-01"))
     with pytest.raises(AriConflict, match="already exists"):
-        await it.client.originate("Local/1@x", channel_id="c1-01")
+        await it.client.create("Local/1@x", channel_id="c1-01")
 
 
 async def test_a_conflict_without_a_channel_is_an_endpoint_that_cannot_be_created(it: Running) -> None:
-    it.fake.answers[("POST", "channels")] = CONFLICT
+    it.fake.answers[("POST", "channels/create")] = CONFLICT
     it.fake.answers[("GET", "channels/c1-01")] = (404, {"message": "Channel not found"})
     with pytest.raises(AriAllocation, match="c1-01"):
-        await it.client.originate("Local/1@x", channel_id="c1-01")
+        await it.client.create("Local/1@x", channel_id="c1-01")
 
 
 async def test_a_conflict_that_cannot_be_looked_into_says_so(it: Running) -> None:
-    it.fake.answers[("POST", "channels")] = CONFLICT
+    it.fake.answers[("POST", "channels/create")] = CONFLICT
     it.fake.hold = lambda method, _path: method == "GET"
-    future = it.client.originate("Local/1@x", channel_id="c1-01")
+    future = it.client.create("Local/1@x", channel_id="c1-01")
     await until(lambda: ("GET", "channels/c1-01") in it.fake.asked())
     await it.fake.drop()
     with pytest.raises(AriDisconnected):
         await future
 
 
-async def test_a_cancelled_originate_is_nobodys_trouble(it: Running, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_cancelled_create_is_nobodys_trouble(it: Running, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    it.fake.answers[("POST", "channels")] = CONFLICT
-    future = it.client.originate("Local/1@x", channel_id="c1-01")
+    it.fake.answers[("POST", "channels/create")] = CONFLICT
+    future = it.client.create("Local/1@x", channel_id="c1-01")
     future.cancel()
     await until(lambda: ("GET", "channels/c1-01") in it.fake.asked())
     await it.client.answer("c2")

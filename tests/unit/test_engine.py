@@ -8,7 +8,7 @@ import pytest
 
 from router import routing
 from router.ari import wire
-from router.errors import AriAllocation, AriGone
+from router.errors import AriAllocation, AriConflict, AriError, AriGone, AriTimeout
 from router.ids import bridge_id
 from router.model import HangupBy, Outcome, Result
 from router.state import Phase
@@ -31,10 +31,16 @@ async def test_a_caller_is_in_the_database_and_a_mobile_is_dialled_at_once(board
     (row,) = (call for _, call in board.writer.wrote)
     assert (row.did, row.campaign, row.caller.number, row.channel) == (DID, "spring", CALLER, "1.1")
     assert row.started_at == WALL
-    (dialled,) = board.client.asked
-    assert (dialled.verb, dialled.endpoint) == ("originate", "PJSIP/+33612345678@trunk")
-    assert (dialled.originator, dialled.app_args) == ("1.1", "leg")
-    assert dialled.channel_id == f"{row.id}-01"
+    looked, created = board.client.asked
+    assert (looked.verb, looked.channel) == ("channel", "1.1"), (
+        "a channel is created for a caller who has gone, too"
+    )
+    assert (created.verb, created.endpoint) == ("create", "PJSIP/+33612345678@trunk")
+    assert (created.originator, created.app_args) == ("1.1", "leg")
+    assert created.channel_id == f"{row.id}-01"
+    board.reaches(board.leg())
+    dialled = board.client.asked[-1]
+    assert (dialled.verb, dialled.channel, dialled.timeout) == ("dial", board.leg(), 25.0)
 
 
 async def test_what_a_call_asks_of_asterisk_is_one_lane(board: Switchboard) -> None:
@@ -48,9 +54,18 @@ async def test_what_a_call_asks_of_asterisk_is_one_lane(board: Switchboard) -> N
 async def test_an_answered_leg_is_connected_in_this_order(board: Switchboard) -> None:
     board.arrives()
     board.answers(board.leg())
-    verbs = ["originate", "answer", "create_bridge", "add_to_bridge", "set_variable", "set_variable"]
+    verbs = [
+        "channel",
+        "create",
+        "dial",
+        "answer",
+        "create_bridge",
+        "add_to_bridge",
+        "set_variable",
+        "set_variable",
+    ]
     assert board.client.verbs == verbs
-    _, answer, bridge, add, timer, legs_timer = board.client.asked
+    *_, answer, bridge, add, timer, legs_timer = board.client.asked
     assert (answer.channel, bridge.bridge, timer.channel) == ("1.1", add.bridge, "1.1")
     assert add.bridge == bridge_id(board.writer.wrote[0][1].id)
     assert add.channels == ("1.1", board.leg())
@@ -121,7 +136,7 @@ async def test_nobody_is_left_and_a_callback_is_wished_for(board: Switchboard) -
         board.rings(board.leg())
         board.now += 10
         board.ends(board.leg(), cause=17, sip=486)
-    assert [asked.endpoint for asked in board.client.all("originate")] == [
+    assert [asked.endpoint for asked in board.client.all("create")] == [
         "PJSIP/+33612345678@trunk",
         "PJSIP/+33687654321@trunk",
     ]
@@ -132,18 +147,13 @@ async def test_nobody_is_left_and_a_callback_is_wished_for(board: Switchboard) -
 
 
 async def test_the_last_dial_status_names_a_leg_that_ends_without_a_sip_status(board: Switchboard) -> None:
+    """Of a dialled leg Asterisk tells none but CANCEL; another Asterisk may tell more."""
     board.arrives(did=OTHER)
     leg = board.leg()
     board.engine.on_event(wire.Dial(channel(leg), ""))
     board.engine.on_event(wire.Dial(channel(leg), "BUSY"))
     board.ends(leg, cause=0)
     assert board.writer.attempts[0].result is Result.BUSY
-
-
-async def test_what_a_mobile_redirects_to_is_cancelled_at_once(board: Switchboard) -> None:
-    board.arrives()
-    board.engine.on_event(wire.Dial(channel(board.leg()), "CANCEL", forwarded="9.9"))
-    assert (board.client.last("hang_up").channel, board.client.last("hang_up").reason) == ("9.9", "normal")
 
 
 async def test_progress_counts_as_ringing(board: Switchboard) -> None:
@@ -162,7 +172,7 @@ async def test_the_same_arrival_twice_is_one_call(board: Switchboard) -> None:
     board.arrives()
     assert len(board.engine.calls) == 1
     assert board.writer.stages == ["opened"]
-    assert board.client.verbs == ["originate"]
+    assert board.client.verbs == ["channel", "create"]
 
 
 async def test_every_event_twice_is_one_call(board: Switchboard) -> None:
@@ -176,7 +186,7 @@ async def test_every_event_twice_is_one_call(board: Switchboard) -> None:
     board.leaves()
     board.ends(leg)
     board.ends(leg)
-    assert board.client.verbs.count("answer") == board.client.verbs.count("originate") == 1
+    assert board.client.verbs.count("answer") == board.client.verbs.count("dial") == 1
     assert board.writer.stages == ["opened", "answered", "ended"]
     assert board.engine.calls == ()
 
@@ -197,9 +207,11 @@ async def test_a_leg_that_ends_before_it_is_said_to_have_rung_or_answered(board:
 async def test_a_caller_whose_end_came_before_its_arrival_rings_nobody_for_long(board: Switchboard) -> None:
     board.leaves()
     board.arrives()
-    board.client.last("originate").future.set_exception(AriGone("the originator has gone"))
+    board.client.last("channel").future.set_exception(AriGone("404"))
     await turn()
-    assert board.client.verbs == ["originate"], "nobody else is dialled for a caller who has gone"
+    board.reaches(board.leg())
+    assert board.client.verbs == ["channel", "create", "hang_up"], "what was created for nobody is never dialled"
+    assert board.writer.ended.outcome is Outcome.ABANDONED
 
 
 async def test_a_leg_that_answers_after_its_call_is_hung_up(board: Switchboard) -> None:
@@ -213,10 +225,52 @@ async def test_a_leg_that_answers_after_its_call_is_hung_up(board: Switchboard) 
     assert "answer" not in board.client.verbs
 
 
+async def test_a_leg_that_was_created_when_its_call_was_over_is_never_dialled(board: Switchboard) -> None:
+    board.arrives()
+    board.leaves()
+    board.reaches(board.leg())
+    assert board.client.last("hang_up").channel == board.leg()
+    assert "dial" not in board.client.verbs
+
+
+async def test_a_leg_is_dialled_once_however_often_it_arrives(board: Switchboard) -> None:
+    board.arrives()
+    board.reaches(board.leg())
+    board.reaches(board.leg())
+    assert len(board.client.all("dial")) == 1
+
+
+async def test_a_leg_that_nobody_answered_ends_when_asterisk_tells_how(board: Switchboard) -> None:
+    board.arrives(did=OTHER)
+    board.rings(board.leg())
+    board.engine.on_event(wire.StasisEnd(channel(board.leg(), "Ringing")))
+    assert board.writer.stages == ["opened"]
+    board.engine.on_event(wire.ChannelDestroyed(channel(board.leg(), "Ringing"), 17, 486))
+    assert board.writer.ended.outcome is Outcome.BUSY
+
+
+async def test_a_leg_that_comes_answered_is_answered(board: Switchboard) -> None:
+    board.arrives()
+    board.engine.on_event(wire.StasisStart(channel(board.leg(), "Up"), ("leg",)))
+    assert "add_to_bridge" in board.client.verbs
+    assert "dial" not in board.client.verbs
+
+
+@pytest.mark.parametrize("error", [AriGone("404"), AriConflict("409"), AriTimeout("late")])
+async def test_a_dial_that_fails_is_hung_up_and_the_next_person_rings(board: Switchboard, error: AriError) -> None:
+    board.arrives()
+    leg = board.leg()
+    board.reaches(leg)
+    board.client.last("dial").future.set_exception(error)
+    await turn()
+    assert board.client.last("hang_up").channel == leg
+    assert board.client.last("create").endpoint == "PJSIP/+33687654321@trunk"
+    assert board.writer.dialled[-1][0].result is Result.FAILED
+
+
 async def test_a_leg_of_no_call_at_all_is_hung_up(board: Switchboard) -> None:
     board.answers(leg_id(1))
-    (asked,) = board.client.asked
-    assert (asked.verb, asked.channel) == ("hang_up", leg_id(1))
+    assert [(asked.verb, asked.channel) for asked in board.client.asked] == [("hang_up", leg_id(1))] * 2
 
 
 @pytest.mark.parametrize("args", [(), ("out",), ("leg",), ("", "in"), ("IN",), ("did=1",)])
@@ -245,7 +299,7 @@ async def test_what_befalls_foreign_channels_is_nobodys_business(board: Switchbo
 async def test_an_arrival_without_any_argument_takes_the_unknown_numbers_route(board: Switchboard) -> None:
     board.engine.on_event(wire.StasisStart(caller_channel("1.1", ("in",)), ("in",)))
     assert board.writer.wrote[0][1].campaign == "unknown"
-    assert board.client.last("originate").endpoint == f"PJSIP/{CAROL}@trunk"
+    assert board.client.last("create").endpoint == f"PJSIP/{CAROL}@trunk"
 
 
 # --- The configuration ------------------------------------------------------------------------------------
@@ -256,12 +310,12 @@ async def test_a_reload_reaches_the_next_call_and_not_this_one(board: Switchboar
     fresh = two_campaigns(to=["carol"], callback=None)
     board.engine.config = replace(fresh, version="new")
     board.ends(board.leg(), cause=17, sip=486)
-    assert board.client.last("originate").endpoint == "PJSIP/+33687654321@trunk", "still Alice, then Bob"
+    assert board.client.last("create").endpoint == "PJSIP/+33687654321@trunk", "still Alice, then Bob"
     board.ends(board.leg(), cause=17, sip=486)
     assert board.writer.wish is not None, "the callback of the file that the call began with"
     assert board.writer.ended.config_version != "new"
     board.arrives("2.2")
-    assert board.client.last("originate").endpoint == f"PJSIP/{CAROL}@trunk"
+    assert board.client.last("create").endpoint == f"PJSIP/{CAROL}@trunk"
     assert board.writer.wrote[-1][1].config_version == "new"
 
 
@@ -290,7 +344,7 @@ async def test_when_the_decision_fails_the_fallback_takes_the_caller(
 async def test_a_trunk_that_cannot_dial_costs_the_caller_no_silence() -> None:
     board = Switchboard(two_campaigns(ring=make_ring(["alice"], timeout=1.0, max_wait=2.0)))
     board.arrives()
-    board.client.last("originate").future.set_exception(AriAllocation("no such endpoint"))
+    board.client.last("create").future.set_exception(AriAllocation("no such endpoint"))
     await turn()
     assert board.client.last("hang_up").channel == "1.1"
     assert board.writer.ended.outcome is Outcome.UNREACHABLE

@@ -10,7 +10,7 @@ import pytest
 from router.alive import Away
 from router.ari import wire
 from router.engine import SETTLING
-from router.errors import AriDisconnected
+from router.errors import AriDisconnected, AriError, AriGone
 from router.ids import bridge_id
 from router.model import AttemptRecord, Caller, CallRecord, Outcome, Path
 from router.state import Phase
@@ -153,6 +153,88 @@ async def test_a_phone_that_an_earlier_run_rang_rings_on(board: Switchboard) -> 
     await board.connects(leg_id(1))
     (call,) = board.engine.calls
     assert (call.id, call.phase) == (CALL_ID, Phase.TALKING)
+
+
+async def test_a_leg_that_an_earlier_run_created_and_may_never_have_dialled(board: Switchboard) -> None:
+    """Its channel looks the same before it was dialled and while the far end says less than 180."""
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Down"))
+    created = AttemptRecord(leg_id(1), 1, "alice", "main", WALL - 1.0)
+    await board.engine.reconcile([(ROW, [created])])
+    asked = board.client.last("variable")
+    assert (asked.channel, asked.name) == (leg_id(1), "HANGUPCAUSE_KEYS()")
+    asked.future.set_result("")
+    await turn()
+    assert board.client.last("dial").channel == leg_id(1)
+    board.now += SETTLING + 1
+    await board.engine.reconcile(audit=True)
+    assert len(board.client.all("variable")) == 1, "asked once, dialled once"
+
+
+@pytest.mark.parametrize("heard", ["PJSIP/trunk-00000001", AriGone("404"), AriError("500")])
+async def test_a_leg_of_an_earlier_run_whose_far_end_has_spoken_is_left_alone(
+    board: Switchboard, heard: str | Exception
+) -> None:
+    """A second dial would end it."""
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Down"))
+    await board.engine.reconcile([(ROW, [AttemptRecord(leg_id(1), 1, "alice", "main", WALL - 1.0)])])
+    future = board.client.last("variable").future
+    if isinstance(heard, str):
+        future.set_result(heard)
+    else:
+        future.set_exception(heard)
+    await turn()
+    assert "dial" not in board.client.verbs
+
+
+async def test_a_leg_whose_arrival_was_not_heard_is_dialled_when_the_link_is_back(board: Switchboard) -> None:
+    board.arrives()
+    leg = board.leg()
+    board.client.last("create").future.set_exception(AriDisconnected("the link broke before the answer"))
+    await turn()
+    board.now += 1
+    board.client.there = (caller_channel("1.1"), channel(leg, "Down"))
+    await board.engine.reconcile()
+    assert board.client.last("dial").channel == leg
+    board.reaches(leg)
+    assert len(board.client.all("dial")) == 1
+    assert len(board.client.all("create")) == 1
+
+
+async def test_a_leg_that_is_created_and_not_in_the_application_yet_waits_for_that(board: Switchboard) -> None:
+    board.arrives()
+    board.now += 1
+    board.client.there = (caller_channel("1.1"), channel(board.leg(), "Down", app="", app_args=()))
+    await board.engine.reconcile()
+    assert "dial" not in board.client.verbs
+    board.reaches(board.leg())
+    assert board.client.last("dial").channel == board.leg()
+
+
+@pytest.mark.parametrize(("heard", "dials"), [("", 2), ("PJSIP/trunk-00000001", 1)])
+async def test_a_leg_whose_dial_was_cut_off_is_dialled_again_only_if_it_was_not(
+    board: Switchboard, heard: str, dials: int
+) -> None:
+    board.arrives()
+    leg = board.leg()
+    board.reaches(leg)
+    board.client.last("dial").future.set_exception(AriDisconnected("the link broke before the answer"))
+    await turn()
+    board.now += 1
+    board.client.there = (caller_channel("1.1"), channel(leg, "Down"))
+    await board.engine.reconcile()
+    board.client.last("variable").future.set_result(heard)
+    await turn()
+    assert len(board.client.all("dial")) == dials
+    assert len(board.client.all("create")) == 1
+
+
+async def test_a_leg_that_is_given_up_while_asterisk_is_asked_about_it_is_not_dialled(board: Switchboard) -> None:
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Down"))
+    await board.engine.reconcile([(ROW, [AttemptRecord(leg_id(1), 1, "alice", "main", WALL - 1.0)])])
+    board.leaves()
+    board.client.last("variable").future.set_result("")
+    await turn()
+    assert "dial" not in board.client.verbs
 
 
 async def test_who_had_accepted_when_the_router_died_is_engaged(board: Switchboard) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from router import errors
 from router.ari.wire import RecordingFinished
+from router.dialling import DEAD_MAN
 from router.dress import dress
 from router.events import (
     AnswerCaller,
@@ -36,7 +37,7 @@ from router.events import (
     TimerFired,
     Whisper,
 )
-from router.execute import DEAD_MAN, LONGEST_FAREWELL, MOST_PLAYS, Executor, Live
+from router.execute import LONGEST_FAREWELL, MOST_PLAYS, Executor, Live
 from router.model import Config, Outcome, Prompt, Route, Sound
 from router.playback import Player
 from router.standing import Standing
@@ -115,7 +116,7 @@ async def hands() -> Hands:
 )
 @pytest.mark.parametrize(
     ("command", "verb"),
-    [(ORIGINATE, "originate"), (HangUpLeg(LEG), "hang_up"), (HangUpCaller("busy"), "hang_up")],
+    [(ORIGINATE, "create"), (HangUpLeg(LEG), "hang_up"), (HangUpCaller("busy"), "hang_up")],
 )
 async def test_a_refusal_goes_back_to_the_call(
     hands: Hands, command: object, verb: str, error: errors.AriError, failure: Failure
@@ -127,7 +128,7 @@ async def test_a_refusal_goes_back_to_the_call(
 
 async def test_a_yes_says_nothing_but_that_the_two_are_connected(hands: Hands) -> None:
     hands.run(ORIGINATE, HangUpLeg(LEG), HangUpCaller("busy"))
-    await hands.grant("originate", "hang_up")
+    await hands.grant("create", "hang_up")
     assert hands.events == []
     hands.run(Connect(LEG))
     await hands.grant("answer", "create_bridge")
@@ -170,7 +171,7 @@ async def test_a_bridge_that_is_there_already_is_used(hands: Hands) -> None:
 
 async def test_a_request_that_was_cancelled_is_nobodys_failure(hands: Hands) -> None:
     hands.run(ORIGINATE)
-    hands.client.last("originate").future.cancel()
+    hands.client.last("create").future.cancel()
     await turn()
     assert hands.events == []
 
@@ -180,7 +181,7 @@ async def test_a_refusal_is_in_the_debug_log_without_a_number(
 ) -> None:
     caplog.set_level(logging.DEBUG, "router.execute")
     hands.run(ORIGINATE)
-    await hands.refuse("originate", errors.AriGone("ARI POST channels: 400 originator", 400))
+    await hands.refuse("create", errors.AriError("ARI POST channels/create: 400 app", 400))
     assert "command=Originate" in caplog.text
     assert "612345678" not in caplog.text
 
@@ -190,23 +191,23 @@ async def test_a_refusal_is_in_the_debug_log_without_a_number(
 
 async def test_a_leg_shows_our_number_and_nothing_of_the_callers(hands: Hands) -> None:
     hands.run(ORIGINATE)
-    asked = hands.client.last("originate")
-    assert (asked.endpoint, asked.channel_id, asked.timeout) == (ROUTE.endpoint, LEG, 25.0)
-    assert (asked.caller_id, asked.originator, asked.app_args) == (DID, "1.1", "leg")
+    asked = hands.client.last("create")
+    assert (asked.endpoint, asked.channel_id) == (ROUTE.endpoint, LEG)
+    assert (asked.originator, asked.app_args) == ("1.1", "leg")
     assert asked.variables == {**dress(ROUTE, make_trunk(), DID), DEAD_MAN: "50"}
 
 
 async def test_a_leg_ends_by_itself_when_neither_its_ring_nor_its_key_nor_a_talk_has_ended_it(hands: Hands) -> None:
     hands.run(replace(ORIGINATE, timeout=25.2))
-    asked = hands.client.last("originate")
+    asked = hands.client.last("create")
     least = 25.2 + hands.live.call.plan.accept_timeout + LONGEST_FAREWELL
     assert least < int(asked.variables[DEAD_MAN]) < least + 5
 
 
 async def test_an_anonymous_leg_is_one_of_our_numbers_withheld(hands: Hands) -> None:
     hands.run(Originate(LEG, "alice", 1, Route("main", "PJSIP/1@trunk", "", "anonymous"), 25.0))
-    asked = hands.client.last("originate")
-    assert (asked.caller_id, asked.variables["CONNECTEDLINE(num,i)"]) == (DID, DID)
+    asked = hands.client.last("create")
+    assert asked.variables["CONNECTEDLINE(num,i)"] == DID
     assert asked.variables["CONNECTEDLINE(pres,i)"] == "prohib"
 
 
@@ -225,7 +226,7 @@ async def test_who_is_on_as_many_calls_as_may_be_is_not_rung(hands: Hands) -> No
 async def test_who_may_be_on_more_calls_is_rung(hands: Hands, most: int) -> None:
     hands.standing.took("c-other", "alice")
     hands.run(Originate(LEG, "alice", most, ROUTE, 25.0))
-    assert hands.client.verbs == ["originate"]
+    assert hands.client.verbs == ["channel", "create"]
 
 
 async def test_a_trunk_that_is_full_places_nothing_until_a_leg_is_over() -> None:
@@ -237,12 +238,12 @@ async def test_a_trunk_that_is_full_places_nothing_until_a_leg_is_over() -> None
     hands.executor.release(hands.live, LEG)
     hands.executor.release(hands.live, LEG)
     hands.run(second)
-    assert hands.client.verbs == ["originate", "originate"]
+    assert hands.client.verbs == ["channel", "create", "create"], "the caller is looked for once"
 
 
 async def test_a_trunk_that_cannot_place_a_leg_is_tried_last_for_a_while(hands: Hands) -> None:
     hands.run(ORIGINATE)
-    await hands.refuse("originate", errors.AriAllocation("500", 500))
+    await hands.refuse("create", errors.AriAllocation("500", 500))
     assert hands.trunks.down(7.1) == {"main"}
 
 

@@ -151,7 +151,7 @@ async def test_a_pause_reaches_the_next_call(board: Switchboard) -> None:
     dials(board)
     presses(board, PIN + "1")
     board.arrives("6.1")
-    assert not board.client.all("originate"), "Alice is the only one there, and paused"
+    assert not board.client.all("create"), "Alice is the only one there, and paused"
 
 
 async def test_without_a_pin_there_is_no_menu(board: Switchboard) -> None:
