@@ -51,6 +51,16 @@ class Accounts:
             if leg.gone and (old is None or not old.gone):
                 self._executor.release(live, leg.id)
 
+    def taken_over(self, call: Call) -> None:
+        """An earlier run's call: whoever had accepted it is engaged."""
+        if call.winner is not None:
+            self._standing.took(call.id, call.winner.target.salesperson)
+
+    def let_go(self, call: Call) -> None:
+        """The fallback's from now on: whoever had accepted it is free."""
+        if call.winner is not None:
+            self._standing.left(call.id, call.winner.target.salesperson, self._wall(), talked=False)
+
     def _engage(self, live: Live, leg: Leg) -> None:
         """Somebody has taken a call: at as many as may be at once, no other call rings that person on."""
         person = leg.target.salesperson

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from router.ari.wire import Bridge, Channel
 from router.events import Found
@@ -29,6 +30,10 @@ class Away:
     def end_of(self, channel: str) -> float | None:
         """When this caller, who is gone, left; None when that is now."""
         return self.left.get(channel, self.since)
+
+
+ALL_THE_WHILE: Final = Away()
+"""Asterisk was heard without a gap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from router.ari.client import Client
 from router.ari.wire import Channel
 from router.dress import dress
-from router.errors import AriDisconnected, AriGone
-from router.events import CallerLeft, Event, Failed, Failure, Originate
+from router.errors import AriDisconnected
+from router.events import Event, Failed, Failure, Originate
 from router.log import fact
 from router.state import Leg, Phase
 
@@ -49,13 +49,6 @@ class Dialling:
     def create(self, live: Live, command: Originate) -> asyncio.Future[Channel]:
         """Make the leg's channel. It rings nobody before `ready`."""
         call, route = live.call, command.route
-        if not live.looked:
-            live.looked = True
-            # Asterisk makes a channel for a caller who has gone, too. Its answers come in order: before the leg
-            # can be dialled.
-            self._client.channel(call.channel, lane=call.id).add_done_callback(
-                lambda found: self._looked(live, found)
-            )
         self._created[command.leg] = command
         ours = next(iter(live.config.by_number), "")
         return self._client.create(
@@ -131,10 +124,6 @@ class Dialling:
 
         future = self._client.dial(command.leg, timeout=command.timeout, lane=live.call.id)
         future.add_done_callback(done)
-
-    def _looked(self, live: Live, found: asyncio.Future[Channel]) -> None:
-        if not found.cancelled() and isinstance(found.exception(), AriGone):
-            self._take(live, CallerLeft(self._clock()))
 
 
 def _dead_man(live: Live, command: Originate) -> str:

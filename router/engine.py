@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from router import recovery, routing
 from router.accounts import Accounts
-from router.alive import Alive, Away
+from router.alive import ALL_THE_WHILE, Alive, Away
 from router.ari import wire
 from router.ari.client import Client
 from router.call import begin, step, take_up
@@ -44,9 +45,6 @@ log: Final = logging.getLogger("router.engine")
 #: Seconds without a step after which the regular audit believes Asterisk's lists over its own: what was asked for a
 #: moment ago may not stand in them yet.
 SETTLING: Final = 10.0
-
-ALL_THE_WHILE: Final = Away()
-"""Asterisk was heard without a gap."""
 
 
 class Engine:
@@ -86,6 +84,8 @@ class Engine:
         )
         self._dialstatus: dict[str, str] = {}
         """The last word of Dial events on legs that still exist."""
+        self._left: deque[str] = deque(maxlen=64)
+        """Channels of nobody's that have ended: an arrival that comes after its own end rings nobody."""
         self._settled: set[str] = set()
         """Callers whose calls were settled since Asterisk was last asked what lives."""
 
@@ -123,6 +123,9 @@ class Engine:
             self._on_leg(owner, channel.id, up=channel.state == "Up")
         elif event.args[:1] == ("in",):
             self._arrive(channel, event.args)
+            live = self._callers.get(channel.id)
+            if live is not None and channel.id in self._left:
+                self._take(live, CallerLeft(self._clock()))
         else:
             # Not the dialplan that we generated: the caller is better served by what comes after Stasis there.
             log.warning(fact(event="foreign_channel", channel=channel.id))
@@ -163,6 +166,8 @@ class Engine:
             return
         self._own_line.gone(channel)
         owner = call_of_leg(channel)
+        if owner is None:
+            self._left.append(channel)
         live = self._calls.get(owner) if owner else None
         leg = live.call.leg(channel) if live else None
         if not live or not leg or (isinstance(event, wire.StasisEnd) and leg.answered_at is None):
@@ -231,7 +236,7 @@ class Engine:
         log.info(fact(call=row.id, campaign=decision.campaign, event="taken_up", legs=len(attempts)))
         if attempts:
             live.call = recovery.taken_up(live.call, attempts)
-            self._took(live.call)
+            self._accounts.taken_over(live.call)
             self._commit(live, *take_up(live.call, there.of(live.call)))
         else:
             self._commit(
@@ -337,9 +342,7 @@ class Engine:
     def _let_go(self, live: Live) -> None:
         """The fallback rings for this caller now, and writes the end of the row that we opened."""
         log.warning(fact(call=live.call.id, campaign=live.call.decision.campaign, event="let_go"))
-        winner = live.call.winner
-        if winner is not None:
-            self._standing.left(live.call.id, winner.target.salesperson, self._wall(), talked=False)
+        self._accounts.let_go(live.call)
         self._executor.let_go(live)
         self._forget(live)
 
@@ -365,16 +368,12 @@ class Engine:
         for call in found.adopted:
             live = Live(call, self.config)
             self._calls[call.id] = self._callers[call.channel] = live
-            self._took(call)
+            self._accounts.taken_over(call)
             log.info(fact(call=call.id, campaign=call.decision.campaign, event="adopted"))
         for record, attempts in found.lost:
             log.warning(fact(call=record.id, campaign=record.campaign, event="lost"))
             self._executor.save_end(self.config, record, attempts)
         return found
-
-    def _took(self, call: Call) -> None:
-        if call.winner is not None:
-            self._standing.took(call.id, call.winner.target.salesperson)
 
     def _is_known(self, channel: str) -> bool:
         return channel in self._callers or channel in self._settled or channel in self._own_line

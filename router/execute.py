@@ -14,6 +14,7 @@ from router.dialling import DEAD_MAN, Dialling
 from router.errors import AriAllocation, AriConflict, AriDisconnected, AriError, AriGone
 from router.events import (
     AnswerCaller,
+    CallerLeft,
     Command,
     Connect,
     Connected,
@@ -73,7 +74,7 @@ class Live:
     """One call in memory, with the configuration it was decided on: a reload does not reach it."""
 
     __slots__ = (
-        "asked", "call", "config", "farewells", "looked", "plays", "stepped_at", "timers", "trunks", "words"
+        "asked", "call", "config", "farewells", "plays", "stepped_at", "timers", "trunks", "words"
     )  # fmt: skip
 
     def __init__(self, call: Call, config: Config) -> None:
@@ -81,8 +82,6 @@ class Live:
         self.config = config
         self.timers: dict[tuple[Timer, str], asyncio.TimerHandle] = {}
         self.stepped_at = call.started_at
-        self.looked = False
-        """Whether Asterisk was asked if the caller is there."""
         self.asked: set[str] = set()
         """Legs of an earlier run of which Asterisk was asked whether they had been dialled."""
         self.trunks: dict[str, str] = {}
@@ -280,6 +279,9 @@ class Executor:
                 why = f"{type(error).__name__}: {error}"
                 log.debug(fact(call=live.call.id, event="refused", command=type(command).__name__, why=why))
                 self._take(live, Failed(self._clock(), command, _failure(command, error)))
+                if isinstance(error, AriGone) and isinstance(command, Connect) and future is futures[0]:
+                    # The caller is not there to be answered, and that end was not heard.
+                    self._take(live, CallerLeft(self._clock()))
             elif future is futures[-1] and isinstance(command, Connect):
                 self._take(live, Connected(self._clock(), command.leg))
 

@@ -16,8 +16,8 @@ LEFT_WITHIN = 30.0
 """Seconds within which descriptors and threads must be back where they were. Idle HTTP connections of the router's
 audit are kept for 15 s; a call that a fault cut off has a phone that Asterisk asks for up to 32 s."""
 SPARE_THREADS = 2
-"""Threads that Asterisk's pools may have grown by: they end when they have been idle for a while. A thread a call or
-connection would soon be more."""
+"""Threads that Asterisk's pools may have grown by: they end when they have been idle for a while. A thread a
+call or a connection would soon be more."""
 
 
 @pytest.fixture(scope="module")

@@ -31,10 +31,7 @@ async def test_a_caller_is_in_the_database_and_a_mobile_is_dialled_at_once(board
     (row,) = (call for _, call in board.writer.wrote)
     assert (row.did, row.campaign, row.caller.number, row.channel) == (DID, "spring", CALLER, "1.1")
     assert row.started_at == WALL
-    looked, created = board.client.asked
-    assert (looked.verb, looked.channel) == ("channel", "1.1"), (
-        "a channel is created for a caller who has gone, too"
-    )
+    (created,) = board.client.asked
     assert (created.verb, created.endpoint) == ("create", "PJSIP/+33612345678@trunk")
     assert (created.originator, created.app_args) == ("1.1", "leg")
     assert created.channel_id == f"{row.id}-01"
@@ -55,7 +52,6 @@ async def test_an_answered_leg_is_connected_in_this_order(board: Switchboard) ->
     board.arrives()
     board.answers(board.leg())
     verbs = [
-        "channel",
         "create",
         "dial",
         "answer",
@@ -172,7 +168,7 @@ async def test_the_same_arrival_twice_is_one_call(board: Switchboard) -> None:
     board.arrives()
     assert len(board.engine.calls) == 1
     assert board.writer.stages == ["opened"]
-    assert board.client.verbs == ["channel", "create"]
+    assert board.client.verbs == ["create"]
 
 
 async def test_every_event_twice_is_one_call(board: Switchboard) -> None:
@@ -207,10 +203,9 @@ async def test_a_leg_that_ends_before_it_is_said_to_have_rung_or_answered(board:
 async def test_a_caller_whose_end_came_before_its_arrival_rings_nobody_for_long(board: Switchboard) -> None:
     board.leaves()
     board.arrives()
-    board.client.last("channel").future.set_exception(AriGone("404"))
-    await turn()
     board.reaches(board.leg())
-    assert board.client.verbs == ["channel", "create", "hang_up"], "what was created for nobody is never dialled"
+    assert board.client.verbs[:2] == ["create", "hang_up"]
+    assert "dial" not in board.client.verbs, "what was created for nobody is never dialled"
     assert board.writer.ended.outcome is Outcome.ABANDONED
 
 
