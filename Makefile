@@ -6,7 +6,7 @@ TO ?=
 FROM ?= +33145678901
 TALK ?= 5
 TESTS ?= tests
-JOBS ?= 2
+JOBS ?= 3
 
 .PHONY: help setup demo run call test faults bench soak clean
 
@@ -40,7 +40,8 @@ test: setup
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
-	$(python) -m coverage run --include='router/*' -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(python) -m coverage run --include='router/*' -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
+		--durations=15 $(TESTS)
 
 faults: setup
 	$(python) -m pytest --every-fault tests/faults

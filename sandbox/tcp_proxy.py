@@ -198,11 +198,14 @@ class _Line:
         from_server, self.server = await asyncio.open_connection("127.0.0.1", target)
         up = asyncio.create_task(self._upwards(self.server))
         down = asyncio.create_task(self._downwards(from_server))
-        await self._either(asyncio.gather(up, down, return_exceptions=True))
-        for task in (up, down):
-            task.cancel()
-        for writer in (self.client, self.server):
-            writer.close()
+        try:
+            await self._either(asyncio.gather(up, down, return_exceptions=True))
+        finally:
+            for task in (up, down):
+                task.cancel()
+            for writer in (self.client, self.server):
+                writer.close()
+            await asyncio.gather(up, down, return_exceptions=True)
 
     async def _either(self, work: Any) -> None:
         """Wait for that, or for the end of this connection."""
@@ -226,6 +229,7 @@ class _Line:
             await passing
         finally:
             passing.cancel()
+            await asyncio.gather(passing, return_exceptions=True)
 
     async def _pass_late(self, late: asyncio.Queue[tuple[float, bytes]], server: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()

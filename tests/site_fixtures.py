@@ -15,9 +15,9 @@ from tests.integration.site import Site
 LEFT_WITHIN = 30.0
 """Seconds within which descriptors and threads must be back where they were. Idle HTTP connections of the router's
 audit are kept for 15 s; a call that a fault cut off has a phone that Asterisk asks for up to 32 s."""
-SPARE_THREADS = 2
-"""Threads that Asterisk's pools may have grown by: they end when they have been idle for a while. A thread a
-call or a connection would soon be more."""
+SPARE = 2
+"""Of each, what pools may have grown by: it goes when it has been idle for a while. One a call or a connection
+would soon be more."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,8 @@ def as_found(site: Site, patience: float = 10.0) -> Iterator[None]:
         site.start_router()
     site.quiet()
     before = settled(site) if fresh else site.held()
-    before["asterisk threads"] += SPARE_THREADS
+    for what in before:
+        before[what] += SPARE
     yield
     site.until(site.asterisk.quiet, "no channel and no bridge is left", patience)
     deadline = time.monotonic() + max(LEFT_WITHIN, patience)
