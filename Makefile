@@ -6,7 +6,7 @@ TO ?=
 FROM ?= +33145678901
 TALK ?= 5
 TESTS ?= tests
-JOBS ?= 3
+JOBS ?= 2
 
 .PHONY: help setup demo run call test faults bench soak clean
 

@@ -39,12 +39,12 @@ def configure(*, debug: bool = False) -> None:
 
 
 def fact(**fields: object) -> str:
-    """`key=value` pairs in the order given, without those that are None; values with spaces are quoted."""
+    """`key=value` pairs in the order given, without those that are None; values with spaces, quotes or backslashes are quoted."""
     return " ".join(f"{key}={_value(value)}" for key, value in fields.items() if value is not None)
 
 
 def _value(value: object) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    if text and not any(char.isspace() or char in '="' for char in text):
+    if text and not any(char.isspace() or char in '="\\' for char in text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
