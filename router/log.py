@@ -39,7 +39,7 @@ def configure(*, debug: bool = False) -> None:
 
 
 def fact(**fields: object) -> str:
-    """`key=value` pairs in the order given, without those that are None; values with spaces, quotes or backslashes are quoted."""
+    """`key=value` pairs in the order given, without those that are None; what needs quotes has them."""
     return " ".join(f"{key}={_value(value)}" for key, value in fields.items() if value is not None)
 
 
