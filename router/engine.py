@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,10 +145,8 @@ class Engine:
     def _on_dial(self, event: wire.Dial) -> None:
         leg = event.peer.id
         owner = call_of_leg(leg)
-        if owner is None:
-            return
-        live = self._calls.get(owner)
-        if event.dialstatus == "ANSWER":
+        live = self._calls.get(owner or "")
+        if owner is not None and event.dialstatus == "ANSWER":
             self._on_leg(owner, leg, up=True)
         elif live is not None and event.dialstatus in ("RINGING", "PROGRESS"):
             # 183 is how carriers ring that send their own ringing tone.
@@ -168,7 +167,7 @@ class Engine:
         owner = call_of_leg(channel)
         if owner is None:
             self._left.append(channel)
-        live = self._calls.get(owner) if owner else None
+        live = self._calls.get(owner or "")
         leg = live.call.leg(channel) if live else None
         if not live or not leg or (isinstance(event, wire.StasisEnd) and leg.answered_at is None):
             return
@@ -205,8 +204,8 @@ class Engine:
         if live is not None:
             return live, CALLER
         owner = call_of_leg(channel)
-        live = self._calls.get(owner) if owner else None
-        return (live, channel) if live is not None else None
+        live = self._calls.get(owner or "")
+        return (live, channel) if live else None
 
     # --- Calls --------------------------------------------------------------------------------------------
 
@@ -229,7 +228,7 @@ class Engine:
         """A caller whom an earlier run of the router had let in waits still: go on where it was. Whether to let him
         in was decided then."""
         channel = there.channels[row.channel]
-        decision = self._decide(channel, channel.app_args, row.started_at)
+        decision = self._decide(channel, channel.app_args, row.started_at, again=True)
         if decision is None:
             return
         live = self._enter(row.id, channel.id, decision, row.started_at)
@@ -256,11 +255,15 @@ class Engine:
         live = self._calls[call.id] = self._callers[channel] = Live(call, self.config)
         return live
 
-    def _decide(self, channel: wire.Channel, args: tuple[str, ...], wall: float) -> Decision | None:
-        """Whom to ring for this caller, at the Unix time `wall`; None when the fallback must decide."""
+    def _decide(
+        self, channel: wire.Channel, args: tuple[str, ...], wall: float, again: bool = False
+    ) -> Decision | None:
+        """Whom to ring for who came at `wall` (Unix time), `again` if counted; None: the fallback decides."""
         try:
             inbound = read_inbound(args, channel.caller_number, channel.caller_name)
             situation = self._standing.situation(wall, self._trunks.down(self._clock()))
+            if again:
+                situation = replace(situation, recent={})
             return routing.decide(self.config, inbound, datetime.fromtimestamp(wall, UTC), situation)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with us, this caller is not left in silence
             self._hand_over(channel.id, error)
@@ -270,8 +273,8 @@ class Engine:
         """Let the fallback take a caller for whom we cannot decide. The error's text may hold his number."""
         log.error(fact(event="internal_error", about="decision", channel=channel, error=type(error).__name__))
         log.debug("", exc_info=error)
-        context, extension, priority = HANDOVER
-        self._client.continue_in_dialplan(channel, context=context, extension=extension, priority=priority)
+        context, exten, priority = HANDOVER
+        self._client.continue_in_dialplan(channel, context=context, extension=exten, priority=priority)
 
     def _take(self, live: Live, event: Event) -> None:
         self._commit(live, *step(live.call, event))

@@ -98,6 +98,8 @@ class Service:
         self._started_at = time.time()
         self._recovered = False
         self._soon: asyncio.Task[None] | None = None
+        self._catching_up = asyncio.Lock()
+        """Two that ask at once what lives would each take the other's ended calls for new ones."""
 
     async def serve(self) -> None:
         """Run until told to stop."""
@@ -164,7 +166,8 @@ class Service:
             await asyncio.to_thread(self._past.fallback, self._config)
             rows, over = await asyncio.to_thread(self._past.calls)
         left = await asyncio.to_thread(self._past.departures)
-        await self._engine.reconcile(rows, Away(self._heard_at, left, over))
+        async with self._catching_up:
+            await self._engine.reconcile(rows, Away(self._heard_at, left, over))
         self._recovered = True
         if self._soon is not None:
             self._soon.cancel()
@@ -289,7 +292,8 @@ class Service:
     async def _audit(self) -> None:
         if self._link.health().up:
             try:
-                await self._engine.reconcile(await self._unowned(), audit=True)
+                async with self._catching_up:
+                    await self._engine.reconcile(await self._unowned(), audit=True)
             except RouterError as error:
                 log.warning(fact(event="audit_failed", why=error))
 

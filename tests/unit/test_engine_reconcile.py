@@ -14,7 +14,7 @@ from router.errors import AriDisconnected, AriError, AriGone
 from router.ids import bridge_id
 from router.model import AttemptRecord, Caller, CallRecord, Outcome, Path
 from router.state import Phase
-from tests.build import CALLER, DID
+from tests.build import CALLER, DID, make_screening
 from tests.calls import CALL_ID, leg_id
 from tests.switchboard import WALL, Switchboard, caller_channel, channel, turn
 from tests.unit.test_recovery import TAKEN
@@ -235,6 +235,15 @@ async def test_a_leg_that_is_given_up_while_asterisk_is_asked_about_it_is_not_di
     board.client.last("variable").future.set_result("")
     await turn()
     assert "dial" not in board.client.verbs
+
+
+async def test_a_call_that_was_let_in_is_not_shut_out_for_the_crash(board: Switchboard) -> None:
+    board.engine.config = replace(board.engine.config, screening=make_screening(max_per_minute=1))
+    board.standing.arrived(Caller(CALLER), ROW.started_at)
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Ringing"))
+    await board.engine.reconcile([(ROW, [AttemptRecord(leg_id(1), 1, "alice", "main", WALL - 5.0)])])
+    (call,) = board.engine.calls
+    assert call.phase is Phase.HUNTING
 
 
 async def test_who_had_accepted_when_the_router_died_is_engaged(board: Switchboard) -> None:
