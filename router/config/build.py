@@ -23,7 +23,7 @@ from router.config.keys import chosen
 from router.config.overflow import NO_OVERFLOW, overflow
 from router.config.passwords import password
 from router.config.pins import pins
-from router.config.refusal import Places, problem, said
+from router.config.refusal import MOST_FOUND, Places, TooMany, few_mistakes, problem, said
 from router.config.ringing import ring, times_of
 from router.config.screening import screening
 from router.config.shape import (
@@ -65,8 +65,6 @@ EXPIRE: Final = 5 * 86400.0
 UNKNOWN: Final = "unknown"
 """The id of the campaign that stands for unknown_number."""
 MOST_SHOWN: Final = source.MOST_PROBLEMS
-MOST_FOUND: Final = 100_000
-"""Beyond so many pydantic's mistakes are not listed to find the first: they come as a list of all, 1 kB each."""
 MOST_TEXT: Final = 500
 """Characters of a key's path, of what is wrong, and of a mend."""
 
@@ -105,11 +103,12 @@ def _load(path: str, data: bytes, environ: Mapping[str, str] | None, today: date
     keys: FileKeys | None = None
     hidden = 0
     try:
-        keys = FileKeys.model_validate(root, context=names)
+        keys = few_mistakes(lambda: FileKeys.model_validate(root, context=names))
+    except TooMany:
+        raise _no_configuration() from None
     except ValidationError as error:
         if error.error_count() > MOST_FOUND:
-            wrong = f"has {error.error_count()} mistakes, which is no configuration"
-            raise source.Unreadable(wrong, "write it as in the example") from None
+            raise _no_configuration() from None
         found = error.errors(include_url=False, include_input=False)
         problems.extend(problem(one, places, KNOWN_KEYS) for one in found[:MOST_SHOWN])
         hidden = max(0, len(found) - MOST_SHOWN)
@@ -121,6 +120,11 @@ def _load(path: str, data: bytes, environ: Mapping[str, str] | None, today: date
         raise ConfigError(path, tuple(_first(ordered, hidden)))
     version = hashlib.sha256(data).hexdigest()[:12]
     return _config(keys, names, file, version, secrets, pins)
+
+
+def _no_configuration() -> source.Unreadable:
+    wrong = f"has more than {MOST_FOUND} mistakes, which is no configuration"
+    return source.Unreadable(wrong, "write it as in the example")
 
 
 def _first(problems: list[Problem], hidden: int) -> list[Problem]:

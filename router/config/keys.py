@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sized
-from typing import Any, TypeVar
+from collections.abc import Sized
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator
 
 from router.config.fields import NONE
 from router.config.refusal import kind, refuse
-from router.config.source import Map, Text
+from router.config.source import Items, Map, Text
 
 Filled = TypeVar("Filled", bound=Sized)
 Section = TypeVar("Section", bound="Keys")
@@ -40,15 +40,15 @@ def each_once(value: tuple[str, ...]) -> tuple[str, ...]:
     return filled(value)
 
 
-def at_most(most: int, what: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Refuses more than `most` of `what`."""
+def at_most(most: int, what: str) -> BeforeValidator:
+    """Refuses a list of more than `most` of `what`, before any of them is looked at."""
 
-    def check(value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(value) > most:
+    def check(value: object) -> object:
+        if isinstance(value, Items) and len(value) > most:
             raise refuse(f"has {len(value)} {what}", f"write at most {most}")
         return value
 
-    return check
+    return BeforeValidator(check)
 
 
 def or_none(nothing: Keys, mend: str) -> WrapValidator:

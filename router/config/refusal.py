@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from contextvars import ContextVar, copy_context
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic_core import PydanticCustomError
 
@@ -65,9 +66,36 @@ MOST_NAMED: Final = 12
 
 SECRET_KEYS: Final = frozenset(("password", "secret", "pass"))
 
+Result = TypeVar("Result")
+
+MOST_FOUND: Final = 100_000
+"""Beyond so many mistakes none is told: pydantic keeps each, 1 kB of it, and only then hands out the first."""
+
+
+class TooMany(Exception):
+    """More than MOST_FOUND mistakes. No ValueError, so that pydantic stops at it."""
+
+
+_left: ContextVar[int | None] = ContextVar("_left", default=None)
+
+
+def few_mistakes(validate: Callable[[], Result]) -> Result:
+    """What `validate` returns. Raises TooMany once it has refused more than MOST_FOUND values."""
+
+    def counted() -> Result:
+        _left.set(MOST_FOUND)
+        return validate()
+
+    return copy_context().run(counted)
+
 
 def refuse(wrong: str, mend: str | Callable[[], str]) -> PydanticCustomError:
     """What a field's validator raises. A mend that takes looking for is called only when it will be shown."""
+    left = _left.get()
+    if left is not None:
+        if not left:
+            raise TooMany
+        _left.set(left - 1)
     return PydanticCustomError("refused", "{wrong}", {"wrong": wrong, "mend": mend})
 
 

@@ -57,7 +57,7 @@ def _in_order(steps: tuple[StepKeys, ...]) -> tuple[StepKeys, ...]:
     return steps
 
 
-Steps = Annotated[tuple[StepKeys, ...], AfterValidator(at_most(MOST_STEPS, "steps")), AfterValidator(_in_order)]
+Steps = Annotated[tuple[StepKeys, ...], at_most(MOST_STEPS, "steps"), AfterValidator(_in_order)]
 
 
 class RingKeys(Keys):

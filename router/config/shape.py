@@ -23,6 +23,7 @@ AcceptTimeout = Annotated[float, PlainValidator(kinds.duration("3s", "60s"))]
 VoicemailAfter = Annotated[float, PlainValidator(kinds.duration("1s", "120s"))]
 
 MOST_RETRIES: Final = 20
+MOST_COSTS: Final = 1_000
 MOST_OF_A_PERSON: Final = 100
 MOST_OF_A_TRUNK: Final = 10_000
 
@@ -107,7 +108,7 @@ class CallbackKeys(Keys):
     """`callback`; what a campaign leaves out comes from `defaults.callback`."""
 
     due: Due | None = None
-    retries: Annotated[tuple[Retry, ...], AfterValidator(at_most(MOST_RETRIES, "retries"))] | None = None
+    retries: Annotated[tuple[Retry, ...], at_most(MOST_RETRIES, "retries")] | None = None
     expire: Expire | None = None
 
 
@@ -156,7 +157,7 @@ class CampaignKeys(DefaultsKeys):
     name: kinds.Name | None = None
     medium: kinds.Name = "other"
     numbers: Annotated[tuple[kinds.Number, ...], AfterValidator(filled)]
-    cost: tuple[CostKeys, ...] = ()
+    cost: Annotated[tuple[CostKeys, ...], at_most(MOST_COSTS, "costs")] = ()
 
 
 class FileKeys(Keys):

@@ -129,6 +129,14 @@ BOMBS: dict[str, tuple[Callable[[], str], str]] = {
         lambda: spoilt('["+33184801001"]', "[" + "1, " * 150_000 + "]"),
         "mistakes, which is no configuration",
     ),
+    "8 MB of bad numbers": (
+        lambda: spoilt('["+33184801001"]', "[" + "1, " * 1_800_000 + "]"),
+        "mistakes, which is no configuration",
+    ),
+    "8 MB of bad costs": (
+        lambda: spoilt('["+33184801001"]', '["+33184801001"]\n    cost: [' + "1," * 1_800_000 + "]"),
+        "has 1800000 costs",
+    ),
     "thousands of unknown people": (
         lambda: spoilt("to: [alice, bob]", f"to: [{', '.join(f'p{n}' for n in range(20_000))}]"),
         "more problems",
