@@ -32,6 +32,8 @@ FRESH: Final = 1.0
 LONGEST_LINE: Final = 2048
 """Bytes of the first line of a request, and of each header."""
 MOST_HEADERS: Final = 64
+LONGEST_REQUEST: Final = 16 * 1024
+"""Bytes that a client may send in all."""
 JSON: Final = "application/json"
 
 _quiet: Final = logging.Logger("router.health.http", level=logging.CRITICAL + 1)
@@ -59,7 +61,8 @@ class HealthServer:
             "/health/ready": self._ready,
             "/metrics": self._metrics,
         }
-        self._server: _Server | None = None
+        self._server: web.Server | None = None
+        self._clients: set[_Client] = set()
         self._listener: asyncio.Server | None = None
         self._making = asyncio.Lock()
         self._made: tuple[str, bytes] = ("", b"")
@@ -75,11 +78,11 @@ class HealthServer:
 
     @property
     def clients(self) -> int:
-        return 0 if self._server is None else self._server.admitted
+        return len(self._clients)
 
     async def start(self, where: Health) -> bool:
         """Listen; False where that is not possible."""
-        server = _Server(
+        server = web.Server(
             self._answer,
             logger=_quiet,
             access_log=None,
@@ -93,7 +96,9 @@ class HealthServer:
         )
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(server.admit, where.host, where.port, backlog=MOST_CLIENTS)
+            self._listener = await loop.create_server(
+                lambda: self._admit(server), where.host, where.port, backlog=MOST_CLIENTS
+            )
         except OSError as error:
             why = error.strerror or str(error)
             log.warning(fact(event="no_health", listen=f"{where.host}:{where.port}", why=why))
@@ -107,8 +112,15 @@ class HealthServer:
         self._listener = self._server = None
         if listener is not None and server is not None:
             listener.close()
-            server.let_go()
+            for client in tuple(self._clients):
+                client.cut()
             await server.shutdown(0.5)
+
+    def _admit(self, server: web.Server) -> asyncio.Protocol:
+        """For one more connection."""
+        if len(self._clients) >= MOST_CLIENTS:
+            return _TurnedAway()
+        return _Client(server(), self._clients)
 
     # --- Pages --------------------------------------------------------------------------------------------
 
@@ -158,41 +170,53 @@ def _json(told: dict[str, object], status: int = 200) -> web.Response:
     return web.Response(status=status, text=json.dumps(told, ensure_ascii=True) + "\n", content_type=JSON)
 
 
-class _Server(web.Server):
-    """aiohttp's, with few clients at once, none of whom stays."""
+class _Client(asyncio.Protocol):
+    """One connection on its way to aiohttp: cut when it says more than a question, or stays longer than an answer
+    takes. What came before the cut is dropped at once; aiohttp's own refusals keep all of it until the garbage is
+    collected."""
 
-    def __init__(self, *args: object, **keywords: object) -> None:
-        super().__init__(*args, **keywords)  # type: ignore[arg-type]  # whatever aiohttp takes
-        self.admitted = 0
-        self._transports: dict[web.RequestHandler, asyncio.Transport] = {}
-        self._ends: dict[web.RequestHandler, asyncio.TimerHandle] = {}
+    def __init__(self, handler: web.RequestHandler, admitted: set[_Client]) -> None:
+        self._handler = handler
+        self._admitted = admitted
+        self._left = LONGEST_REQUEST
+        self._transport: asyncio.Transport | None = None
+        self._end: asyncio.TimerHandle | None = None
+        admitted.add(self)
 
-    def admit(self) -> asyncio.Protocol:
-        """For one more connection: each that is admitted is told to `connection_made` and to `connection_lost`."""
-        if self.admitted >= MOST_CLIENTS:
-            return _TurnedAway()
-        self.admitted += 1
-        return self()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # by its kind, though uvloop's is of another class
+        self._end = asyncio.get_running_loop().call_later(PATIENCE, self.cut)
+        self._handler.connection_made(transport)
 
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        self._transports[handler] = transport
-        self._ends[handler] = asyncio.get_running_loop().call_later(PATIENCE, transport.abort)
+    def data_received(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            self.cut()
+        else:
+            self._handler.data_received(data)
 
-    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        super().connection_lost(handler, exc)
-        if self._transports.pop(handler, None) is not None:
-            self.admitted -= 1
-            self._ends.pop(handler).cancel()
+    def eof_received(self) -> None:
+        self._handler.eof_received()
 
-    def let_go(self) -> None:
-        """Cut everybody off."""
-        for transport in list(self._transports.values()):
-            transport.abort()
+    def pause_writing(self) -> None:
+        self._handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._handler.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._admitted.discard(self)
+        if self._end is not None:
+            self._end.cancel()
+        self._handler.connection_lost(exc)
+
+    def cut(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class _TurnedAway(asyncio.Protocol):
     """There are enough: nothing is read, and nothing said."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.Transport, transport).abort()  # by its kind, though uvloop's is of another class
+        cast(asyncio.Transport, transport).abort()
