@@ -16,6 +16,11 @@ from tests.switchboard import Asked, FakeClient, turn, until
 EPOCH = "1795335872"
 
 
+async def rounds_pass() -> None:
+    """The time of five rounds: that something is not asked has no event to wait for."""
+    await asyncio.sleep(5 * heartbeat.EVERY)
+
+
 class Beating:
     def __init__(self) -> None:
         self.client = FakeClient()
@@ -46,7 +51,7 @@ async def it(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Beating]:
 
 
 async def test_nothing_is_asked_before_the_link_is_up(it: Beating) -> None:
-    await asyncio.sleep(0.06)
+    await rounds_pass()
     assert it.asked == []
     assert it.heart.age is None
 
@@ -66,10 +71,10 @@ async def test_asterisks_own_clock_is_written_back(it: Beating) -> None:
 async def test_a_round_waits_for_the_one_before(it: Beating) -> None:
     it.heart.connected()
     await it.last("global_variable")
-    await asyncio.sleep(0.1)
+    await rounds_pass()
     assert len(it.client.asked) == 1, "the read has no answer"
     await it.reads(EPOCH)
-    await asyncio.sleep(0.1)
+    await rounds_pass()
     assert len(it.client.asked) == 2, "the write has no answer"
     it.client.last("set_global").future.set_result(None)
     await it.last("global_variable", 2)
@@ -78,7 +83,7 @@ async def test_a_round_waits_for_the_one_before(it: Beating) -> None:
 async def test_the_age_counts_from_the_question_and_not_from_the_answer(it: Beating) -> None:
     it.heart.connected()
     await it.last("global_variable")
-    await asyncio.sleep(0.1)
+    await rounds_pass()
     await it.reads(EPOCH)
     it.client.last("set_global").future.set_result(None)
     await turn()
@@ -91,7 +96,7 @@ async def test_what_was_read_before_the_link_was_lost_is_not_written(it: Beating
     await it.last("global_variable")
     it.heart.lost()
     await it.reads(EPOCH)
-    await asyncio.sleep(0.06)
+    await rounds_pass()
     assert it.client.verbs == ["global_variable"]
     it.heart.connected()
     await it.last("global_variable", 2)
@@ -127,7 +132,7 @@ async def test_a_router_that_stops_leaves_nothing_that_grows_old(it: Beating) ->
     it.client.last("set_global").future.set_result(None)
     await leaving
     it.heart.connected()
-    await asyncio.sleep(0.06)
+    await rounds_pass()
     assert [each.value for each in it.client.all("set_global")] == [""], "the round under way writes no more"
     assert it.heart.age is None
 
