@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -199,14 +200,19 @@ def expected(config: Config, ring: Ring, situation: Situation, at: datetime) -> 
     return set(ring.to) - away(config, situation, at)
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    config=configs(),
-    situation=situations,
-    caller=callers,
-    withheld=st.booleans(),
-    at=st.sampled_from([OPEN, NIGHT]),
-)
+def any_call(test: Callable[..., None]) -> Callable[..., None]:
+    """With any configuration, situation and caller, in opening hours and at night."""
+    asked = given(
+        config=configs(),
+        situation=situations,
+        caller=callers,
+        withheld=st.booleans(),
+        at=st.sampled_from([OPEN, NIGHT]),
+    )
+    return settings(max_examples=400, deadline=None)(asked(test))
+
+
+@any_call
 def test_nobody_away_is_rung_and_everybody_present_once_a_hunt(
     config: Config, situation: Situation, caller: str, withheld: bool, at: datetime
 ) -> None:
@@ -231,14 +237,7 @@ def test_nobody_away_is_rung_and_everybody_present_once_a_hunt(
     assert hunts == [Counter(people) for people in (*wanted, second) if people]
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    config=configs(),
-    situation=situations,
-    caller=callers,
-    withheld=st.booleans(),
-    at=st.sampled_from([OPEN, NIGHT]),
-)
+@any_call
 def test_a_callers_number_is_shown_by_the_rule_caller_alone_and_never_when_withheld(
     config: Config, situation: Situation, caller: str, withheld: bool, at: datetime
 ) -> None:
@@ -260,14 +259,7 @@ def test_a_callers_number_is_shown_by_the_rule_caller_alone_and_never_when_withh
             assert behind.caller_id != route.caller_id
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    config=configs(),
-    situation=situations,
-    caller=callers,
-    withheld=st.booleans(),
-    at=st.sampled_from([OPEN, NIGHT]),
-)
+@any_call
 def test_no_reason_holds_a_callers_number_or_a_mobile(
     config: Config, situation: Situation, caller: str, withheld: bool, at: datetime
 ) -> None:
