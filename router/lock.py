@@ -24,7 +24,8 @@ class RouterLock:
         """Raises Refused when another router holds it, StoreError when the file cannot be made."""
         try:
             fresh = not os.path.exists(self.path)
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.fchmod(self._fd, 0o600)  # earlier releases left it open to others
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}; make its folder, or write to another one") from error
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from shlex import quote
@@ -67,13 +69,14 @@ def _disk(config: Config) -> Finding:
 
 
 def _beside(config: Config) -> Iterator[Finding]:
-    """What must not be open to everybody, and what the writer could not write."""
-    for path in (config.database, f"{config.database}.key", routes_path(config.database)):
+    """What must not be open to everybody, copies that somebody laid there among it, and what the writer could not
+    write."""
+    for path in sorted(glob.glob(f"{glob.escape(config.database)}*")):
         try:
-            mode = os.stat(path).st_mode
+            mode = os.stat(path, follow_symlinks=False).st_mode
         except OSError:
-            continue
-        if mode & 0o007:
+            continue  # gone meanwhile
+        if mode & 0o007 and not stat.S_ISLNK(mode):
             yield fail(
                 "permissions", f"{path} is open to every user (mode {mode & 0o777:o})", f"chmod o-rwx {quote(path)}"
             )

@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from router import dialplan
 from router.commands import group as main
 from router.doctor import machine, records, switch
-from router.doctor.finding import Finding, State
+from router.doctor.finding import Finding, State, fail
 from router.model import Ari, Config
 from router.store.database import open_database
 from sandbox.asterisk import Asterisk
@@ -307,7 +307,7 @@ def test_calls_that_do_not_come_into_our_context() -> None:
 def config(tmp_path: Path) -> Config:
     config = make_config(database=str(tmp_path / "callrouter.db"))
     open_database(config.database).close()
-    os.mkdir(f"{config.database}.fallback")
+    os.mkdir(f"{config.database}.fallback", 0o770)
     return config
 
 
@@ -341,12 +341,18 @@ def test_a_large_database_is_not_checked_for_ever(config: Config, monkeypatch: p
     assert (finding.state, "too large" in finding.what) == (State.OK, True)
 
 
-def test_what_is_open_to_everybody_and_what_could_not_be_written(config: Config) -> None:
-    os.chmod(config.database, 0o644)
+@pytest.mark.parametrize("end", ["", ".key", ".spool", ".refused", ".journal.1", ".bak"])
+def test_what_is_open_to_everybody_is_named(config: Config, end: str) -> None:
+    path = Path(f"{config.database}{end}")
+    path.touch()
+    path.chmod(0o644)
+    what = f"{path} is open to every user (mode 644)"
+    assert fail("permissions", what, f"chmod o-rwx {path}") in records.examine(config, time.time())
+
+
+def test_what_could_not_be_written_is_said(config: Config) -> None:
     Path(f"{config.database}.spool").write_text("{}\n", encoding="utf-8")
-    findings = by_check(records.examine(config, time.time()))
-    assert findings["permissions"].state is findings["spool"].state is State.FAIL
-    assert findings["permissions"].mend.startswith("chmod o-rwx ")
+    assert by_check(records.examine(config, time.time()))["spool"].state is State.FAIL
 
 
 def test_records_of_the_fallback_that_wait_or_cannot_be_read(config: Config) -> None:

@@ -22,6 +22,13 @@ def test_only_one_holds_it_and_says_who(tmp_path: Path) -> None:
     assert holder(database) is None
 
 
+def test_it_is_closed_to_others_though_an_earlier_release_had_left_it_open(tmp_path: Path) -> None:
+    left = tmp_path / "callrouter.db.lock"
+    left.touch(0o644)
+    with RouterLock(str(tmp_path / "callrouter.db")):
+        assert left.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_first_router_had_nobody_before_it(tmp_path: Path) -> None:
     with RouterLock(str(tmp_path / "callrouter.db")) as lock:
         assert lock.before is None
