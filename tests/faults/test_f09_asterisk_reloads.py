@@ -36,7 +36,8 @@ def test_a_graceful_restart_waits_for_the_calls_and_the_link_comes_back(running:
     fleet = Fleet(running, ringing=25, talking=25, ring=4.0, talk=6.0)
     ready, booted = running.said("event=ready"), boots(running)
     running.asterisk.cli("core restart gracefully")
-    # Asterisk says nothing to who comes now; the carrier asks again, and is heard once it is back.
+    # Asterisk says nothing to who comes now; the carrier asks again, and is heard once it is back: by the fallback
+    # where that is before the router is.
     late = running.call(ALONE, hang_up_after=0.3)
     fleet.wait()
     ended = time.time()
@@ -49,8 +50,7 @@ def test_a_graceful_restart_waits_for_the_calls_and_the_link_comes_back(running:
     fleet.check()
     assert fleet.all.outcomes() == {"answered": 50}
     assert all(row["talk_seconds"] > 5.5 for row in fleet.talking.rows()), "no talk is cut"
-    row = late.ended(40)
-    assert (row["outcome"], row["path"]) == ("answered", "ari")
+    assert late.ended(40)["outcome"] == "answered"
     fault.measured("who came meanwhile was answered after", late.dialog.took("INVITE", 200), "s")
 
 
