@@ -115,12 +115,14 @@ class Journal:
             self._kept = count
             while self._missing and self._missing[0] <= count:
                 self._missing.popleft()
-            if self._files[self._current].size and not waits.size:
-                self._current = 1 - self._current
-        waits = self._files[1 - self._current]
-        if waits.size and waits.last <= count:
-            os.ftruncate(waits.descriptor, 0)
-            waits.size = 0
+        for _ in self._files:
+            with self.order:
+                if self._files[self._current].size and not self._files[1 - self._current].size:
+                    self._current = 1 - self._current
+            waits = self._files[1 - self._current]
+            if waits.size and waits.last <= count:
+                os.ftruncate(waits.descriptor, 0)
+                waits.size = 0
 
     def trouble(self) -> str | None:
         """Why lines are missing; told once, until there is none of it."""

@@ -30,8 +30,9 @@ def hours_of(period: Period) -> float:
         ("Europe/Paris", date(2026, 3, 28), 24),
         ("Europe/Paris", date(2026, 3, 29), 23),
         ("Europe/Paris", date(2026, 10, 25), 25),
-        ("Africa/Cairo", date(2026, 4, 24), 23),  # midnight itself is skipped
-        ("America/Havana", date(2026, 11, 1), 25),  # midnight comes twice
+        # Days that are past: a new time zone database may say something else of days to come.
+        ("Africa/Cairo", date(2024, 4, 26), 23),  # midnight itself is skipped
+        ("America/Havana", date(2024, 11, 3), 25),  # midnight comes twice
         ("Australia/Lord_Howe", date(2026, 4, 5), 24.5),
         ("Asia/Kathmandu", date(2026, 4, 5), 24),
     ],

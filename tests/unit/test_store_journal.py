@@ -81,20 +81,20 @@ def test_a_kill_loses_nothing_that_was_said(path: str) -> None:
         "sys.stdin.read()\n"
     )
     for dies_after in (1, 400, 1000):
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-c", script],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": "."},
-        )
-        assert process.stdout is not None
-        reported = [process.stdout.readline().strip() for _ in range(dies_after)]
-        process.kill()
-        rest, _ = process.communicate()
+        ) as process:
+            assert process.stdout is not None
+            reported = [process.stdout.readline().strip() for _ in range(dies_after)]
+            process.kill()
+            # Not communicate(), which begins behind what readline() has buffered.
+            reported += process.stdout.read().split()
         assert process.returncode == -signal.SIGKILL
-        reported += rest.split()
         assert any(each.exists() and each.stat().st_size for each in journals(path)), (
             "the kill came after the commit"
         )
@@ -116,6 +116,21 @@ def test_it_holds_what_is_owed_and_no_history(path: str) -> None:
     assert writer.close(10)
     assert not any(each.exists() for each in journals(path))
     assert descriptors() == before
+
+
+def test_what_stands_in_both_files_is_let_go_at_once(path: str) -> None:
+    one, two, three = (CallOpened(call(name)) for name in ("first", "second", "third"))
+    journal = Journal(path)
+    assert journal.open() == ([], [])
+    journal.append(line(one))
+    journal.append(line(two))
+    journal.kept(1)
+    journal.append(line(three))
+    sizes = [each.stat().st_size for each in journals(path)]
+    assert all(sizes), "one waits, the other is written"
+    journal.kept(3)
+    assert [each.stat().st_size for each in journals(path)] == [0, 0]
+    journal.close()
 
 
 def test_under_a_load_without_a_pause_each_file_is_emptied_in_its_turn(path: str) -> None:
