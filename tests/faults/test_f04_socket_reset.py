@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.sip_log import Dialog
 from tests.faults.conftest import Fault
 from tests.faults.fleet import Fleet
 from tests.faults.wire import Wire, wired
@@ -49,3 +50,26 @@ def test_resets_while_calls_arrive_cost_none_of_them(wire: Wire, running: Site, 
     fault.measured(f"{resets} resets amid 50 arrivals, answered", outcomes["answered"])
     fault.measured("of them in the fallback", sum(path != "ari" for path in paths))
     assert outcomes == {"answered": 50}
+
+
+def test_who_answers_while_the_link_is_away_is_connected_once_it_is_back(
+    wire: Wire, running: Site, fault: Fault
+) -> None:
+    fleet = Fleet(running, ringing=25, ring=4.0, hang_up_after=0.5)
+    legs = [leg for found in fleet.ringing.rung().values() for leg in found]
+    with wire.proxy.down():
+        running.until(lambda: all(leg.at(200) for leg in answered(running, legs)), "every mobile was answered")
+        ups = wire.ups
+    wire.back(ups, 5.0)
+    fleet.check()
+    connected = [at for dialog in fleet.ringing.dialogs().values() if (at := dialog.at(200))]
+    assert min(connected) > wire.proxy.accepted_at, "no caller before there is a router"
+    late = max(connected) - wire.proxy.accepted_at
+    fault.measured("25 answered meanwhile, the last connected after its return", late, "s")
+    assert fleet.all.outcomes() == {"answered": 25}
+    assert all(len(found) == 1 for found in fleet.ringing.rung().values()), "nobody is dialled twice"
+
+
+def answered(site: Site, legs: list[Dialog]) -> list[Dialog]:
+    """The same legs as their phones' logs have them now."""
+    return [site.carrier.dialog(leg.call_id) for leg in legs]
