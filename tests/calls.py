@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from router.call import begin, step
-from router.events import Command, Event, Save, Stage
+from router.events import Command, Connected, Event, LegRinging, LegUp, Originate, Save, Stage
 from router.model import (
     Accept,
     Caller,
@@ -14,12 +14,13 @@ from router.model import (
     Outcome,
     Plan,
     Prompt,
+    Result,
     Route,
     Sound,
     Step,
     Target,
 )
-from router.state import Call
+from router.state import Call, Phase
 
 CALL_ID = "c" + "0" * 25
 ACCEPT_TIMEOUT = 15.0
@@ -28,6 +29,13 @@ WHISPER = (Sound("Flyer"), Prompt.NEW_CALLER, Prompt.PRESS_1)
 
 def leg_id(seq: int) -> str:
     return f"{CALL_ID}-{seq:02d}"
+
+
+ONE, TWO = leg_id(1), leg_id(2)
+
+
+def dialled(seq: int, name: str, trunk: str = "main", timeout: float = 25.0) -> Originate:
+    return Originate(leg_id(seq), name, 1, Route(trunk, f"PJSIP/{name}@{trunk}", "+33184801001"), timeout)
 
 
 def target(name: str, trunks: tuple[str, ...] = ("main",), accept: Accept = Accept.NONE) -> Target:
@@ -116,3 +124,13 @@ class Driver:
     def told(self, kind: type[Command]) -> list[Command]:
         """The commands of one kind that the last `take` gave."""
         return [command for command in self.last if isinstance(command, kind)]
+
+
+def talking(hunt: Driver) -> Driver:
+    hunt.take(LegRinging(101.0, ONE), LegUp(105.0, ONE), Connected(105.1, ONE))
+    assert hunt.call.phase is Phase.TALKING
+    return hunt
+
+
+def results(hunt: Driver) -> list[Result | None]:
+    return [leg.result for leg in hunt.call.legs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from router.config import load
@@ -28,6 +29,10 @@ WRITTEN_BY = {"ari": {"ari"}, "agi": {"agi", "dialplan"}, "dialplan": {"dialplan
 """Line -> whose rows there may be: on a busy machine the script may come too late: the dialplan takes the call."""
 
 _ROWS = "SELECT calls.*, callers.number FROM calls JOIN callers ON callers.id = caller_id ORDER BY calls.id"
+
+
+def _placed(carrier: Carrier, invites: int) -> bool:
+    return len(carrier.calls()) >= invites
 
 
 class Line:
@@ -122,7 +127,7 @@ class Line:
         trunks = [each["trunk"] for each in every if each["call_id"] in ours]
         second: Carrier = self.site.stack.second_carrier
         for carrier, trunk in ((self.site.carrier, "main"), (second, "second")):
-            self.site.until(lambda at=carrier, name=trunk: len(at.calls()) >= trunks.count(name), "the INVITEs")
+            self.site.until(partial(_placed, carrier, trunks.count(trunk)), "the INVITEs")
             assert len(carrier.calls()) == trunks.count(trunk), "each INVITE is an attempt of one of the calls"
         for dialog in self.invites():
             assert dialog.number in OURS, "a number that is not in campaigns.yaml was dialled"

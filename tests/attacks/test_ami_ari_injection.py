@@ -20,8 +20,8 @@ from router.errors import ConfigError, Problem, RouterError
 from router.model import Ami, Config, Secret
 from tests.campaign_file import GOOD, read, spoilt
 from tests.fake_asterisk import channel, fake_asterisk
+from tests.running_link import Running, running
 from tests.unit.test_ami import PASSWORD, FakeAmi, contact, serving, trunk
-from tests.unit.test_ari_link import Running, running
 
 BREAKS = ["\r\n", "\n", "\r", "\0", "\r\n\r\n"]
 SECOND = "x{}Action: Originate{}Channel: PJSIP/+33899123456@trunk"

@@ -10,8 +10,8 @@ import pytest
 
 from router.dialling import DEAD_MAN
 from sandbox.asterisk import Asterisk
-from tests.contract.test_ari_asterisk import DIALPLAN, at_work
 from tests.fake_asterisk import until
+from tests.real_ari import DIALPLAN, at_work
 
 pytestmark = pytest.mark.asterisk
 

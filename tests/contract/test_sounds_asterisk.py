@@ -19,7 +19,7 @@ from router.model import Prompt, Sound
 from router.sounds import Sounds, wav
 from router.sounds.texts import NAMES, TEXTS
 from sandbox.asterisk import Asterisk
-from sandbox.behaviours import Answer, RingOut
+from sandbox.behaviours import Answer, Play, RingOut
 from sandbox.phones import Caller, Carrier
 from sandbox.processes import wait_until
 from tests.fake_asterisk import until
@@ -28,7 +28,7 @@ from tests.unit.test_sounds_wav import tone
 pytestmark = pytest.mark.asterisk
 
 TALKS, KEYS, LEAVES, SILENT, RINGS = (f"+3361234567{n}" for n in range(5))
-MOBILES = {
+MOBILES: dict[str, Play] = {
     TALKS: Answer(ring=0.05, speak=True),
     KEYS: Answer(ring=0.05, keys="5#", keys_after=0.6),
     LEAVES: Answer(ring=0.05, talk=2.0, speak=True),
@@ -96,8 +96,8 @@ class Told(list[Event]):
         return [
             event["type"]
             for event in self
-            if event.get("channel", {}).get("id") == channel
-            or event.get("recording", event.get("playback", {})).get("target_uri") == f"channel:{channel}"
+            if (event.get("channel") or {}).get("id") == channel
+            or (event.get("recording") or event.get("playback") or {}).get("target_uri") == f"channel:{channel}"
         ]
 
 

@@ -50,12 +50,12 @@ class Supervisor(RouterProcess):
         """time.monotonic() of each SIGABRT."""
         self.ready_at: list[float] = []
 
-    def start(self, timeout: float = 20.0, options: tuple[str, ...] = ()) -> float:
+    def start(self, timeout: float = 20.0, options: tuple[str, ...] = (), debug: bool = False) -> float:
         """Starts it and waits until it is ready; the seconds that took. Raises SandboxError when it is not."""
         began = time.monotonic()
         self._over.clear()
         self._ready.clear()
-        self._thread = threading.Thread(target=self._supervise, args=(options,), name="supervisor")
+        self._thread = threading.Thread(target=self._supervise, args=(options, debug), name="supervisor")
         self._thread.start()
         if not self._ready.wait(timeout):
             self.stop()
@@ -70,19 +70,20 @@ class Supervisor(RouterProcess):
             self._thread = None
         return status
 
-    def _supervise(self, options: tuple[str, ...]) -> None:
+    def _supervise(self, options: tuple[str, ...], debug: bool) -> None:
         while not self._over.is_set():
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
                 channel.bind("")  # the kernel picks an abstract address (unix(7), autobind)
-                process = self._process = self._spawn(channel, options)
+                process = self._process = self._spawn(channel, options, debug)
                 self._watch(channel, process.pid)
                 process.wait()
             self._over.wait(told("RestartSec"))
 
-    def _spawn(self, channel: socket.socket, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def _spawn(self, channel: socket.socket, options: tuple[str, ...], debug: bool) -> subprocess.Popen[bytes]:
         address = "@" + channel.getsockname()[1:].decode("ascii")
         cli = str(CHECKOUT / "cli.py")
-        program = ["-c", BLOCK.format(seconds=self._block), cli, "--config", str(self.config), "run", *options]
+        program = ["-c", BLOCK.format(seconds=self._block), cli, "--config", str(self.config)]
+        program += [*(["--debug"] if debug else []), "run", *options]
         limit = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": f"{told('WatchdogSec') * 1_000_000:.0f}"}
         return processes.spawn(
             [sys.executable, *program], output=self.log, folder=CHECKOUT, environment={**os.environ, **limit}

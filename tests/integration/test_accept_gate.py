@@ -186,7 +186,7 @@ def test_every_way_of_sending_a_key(running: Site) -> None:
         {mobile: Answer(keys="1", keys_after=0.6, dtmf=way, tone=MOBILE) for way, mobile in people.items()}
     )
     calls = at_once(running, WAYS, tone=CALLER, hang_up_after=0.6)
-    for way, call in calls.items():
+    for way, call in zip(WAYS, calls.values(), strict=True):
         assert call.ended()["outcome"] == "answered", way
         (leg,) = running.carrier.calls(people[way])
         assert leg.at("ACK") + 0.6 < call.dialog.at(200) < leg.at("ACK") + 0.6 + 1.0, way

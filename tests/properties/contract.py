@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, Protocol
 
@@ -23,11 +23,13 @@ class Settled(Protocol):
 
     call: Call | None
     caller: bool
-    legs: dict[str, object]
     timers: dict[tuple[Timer, str], float]
     farewells: set[str]
     row: tuple[CallRecord, Sequence[AttemptRecord]] | None
     dialled: dict[str, str]
+
+    @property
+    def legs(self) -> Mapping[str, object]: ...
 
 
 def hold_step(before: Call, after: Call, commands: Sequence[Command]) -> None:

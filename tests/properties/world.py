@@ -144,15 +144,17 @@ class World(Lines):
         self.farewells.clear()
         self.before |= set(self.dialled.values())
 
+    def _ours(self) -> dict[str, Call]:
+        return {} if self.call is None else {self.call.id: self.call}
+
     def restart(self) -> None:
         """A new run of the router, which does what the engine does when the link is up for the first time."""
         if self.call is not None:
             return
         self.now += 1.0
         self.recover()
-        calls = {} if self.call is None else {self.call.id: self.call}
         bridges = [bridge_id(CALL_ID)] if self.bridged else []
-        lone, lone_bridges = recovery.orphans([*self.legs, CALLER], bridges, calls)
+        lone, lone_bridges = recovery.orphans([*self.legs, CALLER], bridges, self._ours())
         for leg in lone:
             self.gone(leg, told=False)
         if lone_bridges:

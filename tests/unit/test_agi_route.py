@@ -8,21 +8,21 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from router.asterisk_files import launcher
 from router.commands.asterisk import _search_path
 from router.config.compiled import routes_path, write
 from router.fallback_plan import recording
-from router.model import Campaign, Config, Pause, Sound, Strategy
+from router.model import Campaign, Pause, Sound, Strategy
 from router.shipped import share
 from router.store.database import open_database
 from router.store.pauses import pause
+from tests.agi_script import LINE, START, database, decide, rows, script, talk
 from tests.build import (
     ALICE,
     BOB,
@@ -37,103 +37,7 @@ from tests.build import (
     make_trunk,
 )
 
-CALLER = "+33140000001"
-START = "1795000000.250"
-
-
-@dataclass
-class Said:
-    """What one run of the script sent: the variables that it set, in order, and how it ended."""
-
-    variables: dict[str, str] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
-    commands: list[str] = field(default_factory=list)
-    status: int | None = None
-    complaint: str = ""
-    seconds: float = 0.0
-    """From its start to its last word."""
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> str:
-    path = str(tmp_path / "callrouter.db")
-    open_database(path).close()
-    os.mkdir(f"{path}.fallback")
-    return path
-
-
-@pytest.fixture
-def script(tmp_path: Path, database: str) -> Path:
-    """The launcher, as `callrouter asterisk conf` writes it for this Python."""
-    route = str(share("agi_scripts") / "route.py")
-    path = tmp_path / "callrouter-agi"
-    path.write_text(launcher(sys.executable, route, _search_path(), database, "/usr/bin/timeout"), encoding="utf-8")
-    path.chmod(0o755)
-    return path
-
-
-def talk(
-    script: Path,
-    what: str,
-    answers: Mapping[str, str],
-    caller: str = CALLER,
-    name: str = "unknown",
-    uniqueid: str = "1795000000.7",
-) -> Said:
-    """Start the script as Asterisk does, and answer its questions out of `answers`."""
-    began = time.monotonic()
-    said = Said()
-    with subprocess.Popen(
-        [str(script), what], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={}, cwd="/"
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-
-        def tell(text: str) -> None:
-            assert process.stdin is not None
-            try:
-                process.stdin.write(text.encode())
-                process.stdin.flush()
-            except BrokenPipeError:
-                said.complaint = "it does not listen"
-
-        tell(f"agi_uniqueid: {uniqueid}\nagi_callerid: {caller}\nagi_calleridname: {name}\n\n")
-        for line in process.stdout:
-            command = line.decode().rstrip("\n")
-            said.commands.append(command)
-            words = command.split('"')
-            if words[0] == "GET VARIABLE ":
-                value = answers.get(words[1])
-                tell(f"200 result=1 ({value})\n" if value is not None else "200 result=0\n")
-                continue
-            assert words[0] == "SET VARIABLE ", command
-            assert len(words) == 5, "neither a quote nor a second command stands in what is sent"
-            said.variables[words[1]] = words[3]
-            said.order.append(words[1])
-            tell("200 result=1\n")
-            said.seconds = time.monotonic() - began
-        said.complaint += process.stderr.read().decode()
-        said.status = process.wait(20)
-    return said
-
-
-def decide(
-    script: Path, config: Config, args: str = "did=%2B33184801001,ep=trunk,pres=allowed", **how: str
-) -> Said:
-    write(config, routes_path(config.database))
-    answers = {
-        "CALLROUTER_ARGS": args,
-        "CALLROUTER_START": START,
-        "CALLROUTER_OURS": DID,
-        "CALLROUTER_SOUNDS": "/prompts",
-    }
-    return talk(script, "decide", answers, **how)
-
-
-def rows(database: str, query: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(query).fetchall()
+__all__ = ["database", "script"]
 
 
 def test_it_tells_the_dialplan_whom_to_ring_and_its_last_word_comes_last(script: Path, database: str) -> None:
@@ -323,72 +227,6 @@ def test_a_locked_database_does_not_hold_up_the_decision(script: Path, database:
         said = decide(script, make_config(database=database))
     assert said.variables["CALLROUTER_DECIDED"] == "ring"
     assert [name.endswith(".ops") for name in os.listdir(f"{database}.fallback")] == [True]
-
-
-LINE = (
-    "id=1795000000.7&start=1795000000.250&end=1795000009.5&answer=&did=%2B33184801001&campaign=spring-flyer"
-    "&caller=%2B33140000001&pres=allowed&salesperson=&dialstatus=NOANSWER&outcome=&cause=19&hangup_by=router"
-    "&path=agi&version=0123456789ab"
-)
-TRIES = {
-    "CALLROUTER_TRIES": "2",
-    "CALLROUTER_TRY_1": "alice:main:1795000001.0::1795000005.0:NOANSWER:19:480::did",
-    "CALLROUTER_TRY_2": "bob:main:1795000005.0:1795000006.0:1795000009.0:NOT_ACCEPTED::::did",
-}
-
-
-def test_the_end_is_written_with_its_attempts_and_its_callback(script: Path, database: str) -> None:
-    write(make_config(database=database), routes_path(database))
-    said = talk(script, "end", {"CALLROUTER_LINE": LINE, "CALLROUTER_OURS": DID, **TRIES})
-    assert said.variables == {"CALLROUTER_RECORDED": "yes"}
-    assert rows(database, "SELECT outcome, hangup_by, path, cause FROM calls") == [
-        ("no_answer", "router", "agi", 19)
-    ]
-    assert rows(
-        database, "SELECT salesperson, trunk, result, sip_status, caller_id FROM attempts ORDER BY seq"
-    ) == [
-        ("alice", "main", "no_answer", 480, "did"),
-        ("bob", "main", "not_accepted", None, "did"),
-    ]
-    assert rows(database, "SELECT campaign, state FROM callbacks") == [("spring-flyer", "open")]
-
-
-def test_the_end_after_the_first_second_is_the_same_row(script: Path, database: str) -> None:
-    decide(script, make_config(database=database))
-    talk(script, "end", {"CALLROUTER_LINE": LINE, "CALLROUTER_OURS": DID, **TRIES})
-    assert rows(database, "SELECT outcome FROM calls") == [("no_answer",)]
-
-
-def test_a_call_that_ended_before_it_was_decided_is_given_its_campaign(script: Path, database: str) -> None:
-    write(make_config(database=database), routes_path(database))
-    line = LINE.replace("campaign=spring-flyer", "campaign=").replace("did=%2B33184801001", "did=")
-    answers = {
-        "CALLROUTER_LINE": line.replace("dialstatus=NOANSWER", "dialstatus=").replace(
-            "hangup_by=router", "hangup_by=caller"
-        ),
-        "CALLROUTER_ARGS": "did=0184801001,ep=trunk,pres=allowed",
-        "CALLROUTER_OURS": DID,
-    }
-    assert talk(script, "end", answers).variables == {"CALLROUTER_RECORDED": "yes"}
-    assert rows(database, "SELECT did, campaign, outcome FROM calls") == [(DID, "spring-flyer", "abandoned")]
-
-
-def test_an_end_that_cannot_be_written_is_left_to_the_dialplan(script: Path, database: str) -> None:
-    write(make_config(database=database), routes_path(database))
-    os.rmdir(f"{database}.fallback")
-    with closing(sqlite3.connect(database, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        said = talk(script, "end", {"CALLROUTER_LINE": LINE, "CALLROUTER_OURS": DID})
-    assert said.variables == {}
-    assert said.complaint.startswith("callrouter: ")
-    assert "+33" not in said.complaint
-
-
-def test_nonsense_from_the_dialplan_is_an_error_without_a_traceback(script: Path, database: str) -> None:
-    write(make_config(database=database), routes_path(database))
-    said = talk(script, "end", {"CALLROUTER_LINE": "nonsense"})
-    assert (said.variables, said.status) == ({}, 1)
-    assert "Traceback" not in said.complaint
 
 
 def test_the_doctor_can_ask_whether_it_runs(script: Path, database: str) -> None:

@@ -19,7 +19,7 @@ from router.errors import (
     AriNotUp,
 )
 from tests.fake_asterisk import PASSWORD, channel, fake_asterisk, until
-from tests.unit.test_ari_link import Running, running
+from tests.running_link import Running, running
 
 Call = Callable[[Client], "asyncio.Future[object]"]
 

@@ -10,7 +10,7 @@ import pytest
 from router.ari import lanes
 from router.errors import AriDisconnected, AriError, AriTimeout
 from tests.fake_asterisk import FakeAsterisk, channel, fake_asterisk, until
-from tests.unit.test_ari_link import running
+from tests.running_link import running
 
 
 @pytest.fixture

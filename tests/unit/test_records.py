@@ -19,14 +19,8 @@ def test_a_call_that_has_just_arrived() -> None:
         "node",
         "1700000000.1",
     )
-    assert (
-        record.outcome
-        is record.ended_at
-        is record.answered_at
-        is record.ring_seconds
-        is record.talk_seconds
-        is None
-    )
+    assert record.outcome is None
+    assert record.ended_at is record.answered_at is record.ring_seconds is record.talk_seconds is None
 
 
 def test_a_talk_in_progress_has_its_human_and_no_end() -> None:

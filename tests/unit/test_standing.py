@@ -196,7 +196,8 @@ def test_a_clock_that_is_set_back_keeps_nobody_out() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 50)), max_size=60))
 def test_the_count_is_what_a_plain_count_says(steps: list[tuple[str, float]]) -> None:
-    recent, log, now = Recent(), [], NOW
+    recent, now = Recent(), NOW
+    log: list[tuple[str, float]] = []
     for number, wait in steps:
         now += wait
         recent.now = now

@@ -8,103 +8,25 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import pytest
 
 from router.errors import StoreError
-from router.model import Caller, CallRecord, Config, Outcome
+from router.model import CallRecord, Config, Outcome
 from router.model import Path as Line
 from router.store.database import open_database
 from router.store.fallback import folder, record_fallback
-from router.store.fallback_file import LONGEST_LINE, parse
-from router.store.fallback_import import ABANDONED_AFTER, LARGEST_FILE, Imported, import_fallback
+from router.store.fallback_import import Imported
 from router.store.ids import fallback_id
-from router.store.operations import CallOpened, Operation
-from router.store.queries import CallFilter, attempts_of, list_calls
+from router.store.operations import CallOpened
+from router.store.queries import CallFilter, list_calls
 from router.store.times import to_text
-from router.store.writer import Writer
-from tests.build import make_campaign, make_config
+from tests.fallback_files import UNIQUEID, begin, config, end, leave, line, only, path, take
 from tests.store_rows import START, attempt, call, dump, missed, nobody_writes, whole, write
 
+__all__ = ["config", "path"]
+
 ROOT = Path(__file__).parents[2]
-UNIQUEID = "1772359200.17"
-
-
-class Direct:
-    """Carries out at once what the writer would carry out."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.stores = True
-        self.waiting: list[Operation] = []
-
-    def write(self, operation: Operation) -> None:
-        self.waiting.append(operation)
-
-    def keep(self, timeout: float) -> bool:  # noqa: ARG002 - as a Writer has it
-        if self.stores:
-            write(self.path, self.waiting)
-            self.waiting.clear()
-        return self.stores
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    path = str(tmp_path / "calls.db")
-    open_database(path).close()
-    os.mkdir(folder(path))
-    return path
-
-
-@pytest.fixture
-def config(path: str) -> Config:
-    return make_config(database=path, campaigns=[make_campaign("spring", ["+33184801001"])])
-
-
-def line(**keys: object) -> str:
-    """A line as the dialplan writes it."""
-    return "&".join(f"{key}={quote(str(value), safe='')}" for key, value in keys.items()) + "\n"
-
-
-def begin(**keys: object) -> str:
-    known: dict[str, object] = {
-        "id": UNIQUEID,
-        "start": f"{START:.3f}",
-        "did": "+33184801001",
-        "caller": "0145678901",
-        "pres": "allowed_not_screened",
-        "campaign": "spring",
-        "path": "dialplan",
-        "version": "fedcba987654",
-    }
-    return line(**{**known, **keys})
-
-
-def end(**keys: object) -> str:
-    return line(**{"id": UNIQUEID, "end": int(START + 30), **keys})
-
-
-def leave(path: str, text: str, name: str = UNIQUEID, age: float = 0.0) -> Path:
-    """A file in the folder, last changed `age` seconds before START + 60."""
-    file = Path(folder(path), f"{name}.call")
-    file.write_bytes(text.encode("utf-8", "surrogateescape"))
-    os.utime(file, (START + 60 - age,) * 2)
-    return file
-
-
-def take(path: str, config: Config) -> Imported:
-    return import_fallback(Direct(path), config, now=START + 60)
-
-
-def only(path: str) -> dict[str, Any]:
-    """The one call, with its attempts' results and its callback's state."""
-    with closing(open_database(path)) as connection:
-        (row,) = list_calls(connection, CallFilter())
-        legs = [dict(each) for each in attempts_of(connection, row["id"])]
-        states = [each["state"] for each in connection.execute("SELECT state FROM callbacks")]
-    return {**dict(row), "legs": legs, "callbacks": states}
 
 
 # --- The second line --------------------------------------------------------------------------------------
@@ -240,20 +162,6 @@ def test_taking_in_twice_gives_one_row(path: str, config: Config) -> None:
     assert dump(path) == before
 
 
-def test_a_file_stays_until_its_rows_are_on_disk(
-    path: str, config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = leave(path, begin() + end())
-    sink = Direct(path)
-    answers = iter([True, False])
-    monkeypatch.setattr(sink, "keep", lambda _timeout: next(answers))
-    assert import_fallback(sink, config, now=START + 60) == Imported(waiting=1)
-    assert file.exists()
-    monkeypatch.undo()
-    assert import_fallback(sink, config, now=START + 60) == Imported(calls=1)
-    assert not file.exists()
-
-
 def test_a_call_that_the_router_had_opened_stays_one_row(path: str, config: Config) -> None:
     """The router was killed while it rang; the dead-man timer led the call into the static dialplan."""
     opened = replace(call("router", -2.0), channel=UNIQUEID)
@@ -286,45 +194,6 @@ def test_the_second_lines_row_is_completed_by_the_third(path: str, config: Confi
     take(path, config)
     row = only(path)
     assert (row["id"], row["outcome"], row["path"]) == (agi_call().id, "no_answer", "dialplan")
-
-
-def test_a_call_that_goes_on_is_left_alone(path: str, config: Config) -> None:
-    file = leave(path, begin())
-    assert take(path, config) == Imported(waiting=1)
-    assert file.exists()
-    assert dump(path)["calls"] == []
-
-
-@pytest.mark.parametrize(("keys", "outcome"), [({}, "failed"), ({"answer": START + 8}, "answered")])
-def test_a_call_whose_end_nobody_wrote_is_ended_in_time(
-    path: str, config: Config, keys: dict[str, object], outcome: str
-) -> None:
-    """Asterisk itself was killed."""
-    leave(path, begin() + (line(id=UNIQUEID, **keys) if keys else ""), age=ABANDONED_AFTER)
-    config_now = START + 60
-    assert import_fallback(Direct(path), config, now=config_now) == Imported(calls=1)
-    assert only(path)["outcome"] == outcome
-
-
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        "rubbish\n",
-        "end=1772359230\n",
-        f"id={UNIQUEID}&end\n",
-        f"id={UNIQUEID}&end=" + "9" * LONGEST_LINE + "\n",
-        f"id={UNIQUEID}&did=" + "9" * 2000 + "\n",
-        f"id={UNIQUEID}&name=%1b%5b2J\n",
-        f"id={UNIQUEID}&caller=%00\n",
-        "id=another.1&end=1772359230\n",
-    ],
-)
-def test_a_bad_line_is_set_aside_and_the_others_are_taken(path: str, config: Config, spoilt: str) -> None:
-    file = leave(path, begin() + spoilt + end(dialstatus="BUSY"))
-    assert take(path, config) == Imported(calls=1, bad=1)
-    assert only(path)["outcome"] == "busy"
-    assert Path(f"{file}.bad").read_text() == spoilt
-    assert not file.exists()
 
 
 def test_a_leg_a_line_with_what_the_gate_wrote_down(path: str, config: Config) -> None:
@@ -363,86 +232,10 @@ def test_a_mailbox_and_a_no_are_what_the_call_came_to(path: str, config: Config)
         assert {row["outcome"] for row in list_calls(connection, CallFilter())} == {"busy", "no_answer"}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "rubbish\nmore rubbish\n",
-        begin(start="") + end(),
-        begin(start="yesterday") + end(),
-        begin(start="nan") + end(),
-        begin(start="-5") + end(),
-        begin(did="") + end(),
-        begin(campaign="") + end(),
-        begin() + end(end="soon"),
-        begin() + end(talk="inf"),
-        begin() + end(outcome="engaged"),
-        begin() + end(hangup_by="nobody"),
-        begin(path="pigeon") + end(),
-        begin() + end(legs=",".join(f"a:m:{START}" for _ in range(32))),
-        begin() + end(legs=f"a:m:{START}:::BUSY:17:486:more"),
-        begin() + end(legs="a:m:never"),
-        begin() + end(leg1="a:m:never"),
-        begin() + end(leg1="alone"),
-    ],
-)
-def test_a_file_that_makes_no_call_is_set_aside_whole(path: str, config: Config, text: str) -> None:
-    file = leave(path, text, age=ABANDONED_AFTER)
-    assert take(path, config).bad == 2
-    assert dump(path)["calls"] == []
-    assert Path(f"{file}.bad").read_text() == text
-    assert not file.exists()
-
-
-def test_what_asterisk_did_not_write_is_not_read(path: str, config: Config, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text(begin() + end())
-    where = Path(folder(path))
-    (where / "link.call").symlink_to(secret)
-    os.mkfifo(where / "pipe.call")
-    leave(path, "x" * (LARGEST_FILE + 1), "long")
-    assert take(path, config) == Imported(bad=3)
-    assert dump(path)["calls"] == []
-    assert sorted(os.listdir(where)) == ["link.call.bad", "long.call.bad", "pipe.call.bad"]
-
-
-def test_a_spoilt_operation_is_set_aside(path: str, config: Config) -> None:
-    Path(folder(path), "c.ops").write_text("rubbish\n")
-    assert take(path, config) == Imported(calls=1, bad=1)
-    assert Path(folder(path), "c.ops.bad").read_text() == "rubbish\n"
-
-
 def test_a_campaign_that_is_no_more_is_the_unknown_numbers(path: str, config: Config) -> None:
     leave(path, begin(campaign="removed") + end())
     take(path, config)
     assert only(path)["campaign"] == "unknown"
-
-
-def test_without_a_folder_there_is_nothing(path: str, config: Config) -> None:
-    os.rmdir(folder(path))
-    assert take(path, config) == Imported()
-
-
-def test_a_writer_that_can_keep_nothing_is_given_nothing(path: str, config: Config) -> None:
-    file = leave(path, begin() + end())
-    sink = Direct(path)
-    sink.stores = False
-    for _ in range(3):
-        assert import_fallback(sink, config, now=START + 60) == Imported(waiting=1)
-    assert sink.waiting == []
-    assert file.exists()
-
-
-def test_a_locked_database_leaves_it_in_the_writers_journal(path: str, config: Config) -> None:
-    """The real writer: the file goes once the journal has its call, which is stored once the lock is gone."""
-    file = leave(path, begin() + end(dialstatus="BUSY"))
-    writer = Writer(path, node="test", on_trouble=lambda _: None, clock=lambda: START)
-    with closing(nobody_writes(path)):
-        writer.start()
-        assert import_fallback(writer, config, now=START + 60) == Imported(calls=1)
-        assert not file.exists()
-        assert Path(f"{path}.spool").read_text().count("\n") == 1
-    assert writer.close(20)
-    assert only(path)["outcome"] == "busy"
 
 
 def test_the_routers_row_written_after_the_fallbacks_is_the_same_row(path: str, config: Config) -> None:
@@ -461,12 +254,6 @@ def test_a_channels_name_that_comes_again_after_years_is_another_call(path: str)
     first, again = call("first"), replace(call("again", 9e7), channel=call("first").channel)
     write(path, [CallOpened(first), CallOpened(again), CallOpened(first), CallOpened(again)])
     assert len(dump(path)["calls"]) == 2
-
-
-def test_values_are_percent_encoded_and_a_plus_is_a_plus() -> None:
-    left = parse("id=1.1&caller=%2B33145678901&did=+33184801001&name=Jos%C3%A9%20%26%20fils\n")
-    assert left.keys == {"id": "1.1", "caller": "+33145678901", "did": "+33184801001", "name": "José & fils"}
-    assert Caller(left.keys["caller"]).number == "+33145678901"
 
 
 def test_whole_calls_are_what_the_helpers_say() -> None:

@@ -132,7 +132,7 @@ def test_callers_with_the_person_they_spoke_with_last(db: str) -> None:
 
 
 def test_who_is_not_known(db: str) -> None:
-    operations = [
+    operations: list[Operation] = [
         hunt("hidden", 0, "alice", taken=True, number=None),
         hunt("blocked", 0, number=OTHER, outcome=Outcome.BLOCKED),
         CallOpened(call("live", 0, number="+33145678903")),
@@ -192,7 +192,7 @@ def test_pauses(db: str) -> None:
 
 
 def test_the_situation_of_one_number(db: str) -> None:
-    operations = [
+    operations: list[Operation] = [
         hunt("a", 0, "bob", taken=True),
         missed("b", 4950.0),
         missed("c", 4980.0, number=OTHER),
