@@ -147,9 +147,11 @@ def answer_end(line: Line, database: str, now: float) -> None:
 
 def answer_left(line: Line, database: str, _now: float) -> None:
     """Leave word for the router: the row of this call is its own."""
+    from router.model import Departure
     from router.store.departures import leave
 
-    leave(database, line.environment["agi_uniqueid"], float(line.get("CALLROUTER_LEFT")))
+    # The dialplan asks us only where the caller had been picked up: of the others it leaves word itself.
+    leave(database, line.environment["agi_uniqueid"], Departure(float(line.get("CALLROUTER_LEFT")), up=True))
 
 
 def _read(line: Line, database: str) -> tuple[Config, Inbound]:

@@ -9,6 +9,7 @@ from typing import Final
 from router.ari.wire import Bridge, Channel
 from router.events import Found
 from router.ids import bridge_id
+from router.model import Departure
 from router.state import Call
 
 
@@ -22,14 +23,15 @@ class Away:
     Whoever has left without a word is taken to have left then: the dialplan leaves a word (`left`) as soon as the
     router has not been heard for some seconds, so it is wrong by those seconds at most.
     """
-    left: Mapping[str, float] = field(default_factory=dict)
-    """Caller's channel -> when it left."""
+    left: Mapping[str, Departure] = field(default_factory=dict)
+    """By the caller's channel."""
     over: frozenset[str] = frozenset()
     """Channels of calls that have ended: who is there still was not hung up in time."""
 
-    def end_of(self, channel: str) -> float | None:
-        """When this caller, who is gone, left; None when that is now."""
-        return self.left.get(channel, self.since)
+    def end_of(self, channel: str) -> Departure | None:
+        """How this caller, who is gone, left; None when that is now."""
+        since = None if self.since is None else Departure(self.since)
+        return self.left.get(channel, since)
 
 
 ALL_THE_WHILE: Final = Away()
@@ -54,16 +56,18 @@ class Alive:
         bridged = frozenset(together) - {call.channel} if call.channel in together else frozenset()
         ringing = frozenset(channel.id for channel in ours) - up
         caller = call.channel in self.channels
-        return Found(self.at if caller else self._end(call), caller, ringing, up, bridged)
+        if caller:
+            return Found(self.at, True, ringing, up, bridged)
+        left = self.away.end_of(call.channel)
+        return Found(self._end(call, left), False, ringing, up, bridged, left is not None and left.up)
 
     def taken_back(self, call: Call) -> bool:
         """Whether the dialplan has taken the caller back from us: the call and its end are the fallback's then."""
         there = self.channels.get(call.channel)
         return there is not None and not there.app
 
-    def _end(self, call: Call) -> float:
+    def _end(self, call: Call, left: Departure | None) -> float:
         """When the caller left, on the steady clock: after whatever else is known of the call."""
-        epoch = self.away.end_of(call.channel)
-        if epoch is None:
+        if left is None:
             return self.at
-        return min(self.at, max(call.started_at + (epoch - call.epoch), call.seen))
+        return min(self.at, max(call.started_at + (left.at - call.epoch), call.seen))

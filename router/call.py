@@ -214,7 +214,7 @@ def _failed(call: Call, event: Failed) -> Step:
 def _found(call: Call, event: Found) -> Step:
     """Catch up with what happened while the link was away: as the events that were missed, then the repairs."""
     there = event.ringing | event.up
-    missed: list[Event] = [] if event.caller else [CallerLeft(event.at)]
+    missed: list[Event] = [] if event.caller else _last_of_caller(call, event)
     # A leg that was dialled after Asterisk was asked cannot stand in its answer.
     asked = [leg for leg in call.legs if leg.started_at < event.at]
     missed += [LegDown(event.at, leg.id, lost=True) for leg in asked if not leg.gone and leg.id not in there]
@@ -235,6 +235,13 @@ def _found(call: Call, event: Found) -> Step:
     if winner_before.id not in event.bridged:
         return call, (*commands, Connect(winner_before.id))
     return then(commands, hunt.connected(call, Connected(event.at, winner_before.id)))
+
+
+def _last_of_caller(call: Call, event: Found) -> list[Event]:
+    """Who was picked up for a human, and for nothing before, has talked: the link broke before we heard of it."""
+    winner = call.winner if call.phase is Phase.CONNECTING and not call.caller_up else None
+    left = CallerLeft(event.at)
+    return [Connected(event.at, winner.id), left] if winner is not None and event.answered else [left]
 
 
 _HANDLERS: Final[dict[type, Callable[[Call, Any], Step]]] = {

@@ -264,6 +264,8 @@ class Found:
     """Legs that are up."""
     bridged: frozenset[str]
     """Legs in a bridge together with the caller."""
+    answered: bool = False
+    """Whether the caller, who is gone, is known to have been picked up."""
 
 
 Event = (

@@ -13,7 +13,7 @@ from typing import Final
 from router.errors import RouterError
 from router.known import HORIZON, History
 from router.log import fact
-from router.model import AttemptRecord, CallRecord, Config
+from router.model import AttemptRecord, CallRecord, Config, Departure
 from router.store.database import reading
 from router.store.departures import departures, forget
 from router.store.fallback_import import import_fallback
@@ -66,8 +66,8 @@ class Past:
             return ()
         return [row for row in rows if row[0].id not in ours and row[0].started_at < before]
 
-    def departures(self) -> dict[str, float]:
-        """When callers left while no router heard of it."""
+    def departures(self) -> dict[str, Departure]:
+        """Of callers who left while no router heard of it, by channel."""
         try:
             return departures(self._database)
         except OSError as error:

@@ -14,6 +14,7 @@ from router.model import (
     AttemptRecord,
     CallRecord,
     Decision,
+    Departure,
     Did,
     HangupBy,
     Outcome,
@@ -34,7 +35,8 @@ class Recovered:
     waiting: tuple[tuple[CallRecord, tuple[AttemptRecord, ...]], ...]
     """The caller is still in our application and nobody had taken the call: the hunt goes on."""
     lost: tuple[tuple[CallRecord, tuple[AttemptRecord, ...]], ...]
-    """Nobody had taken it and the caller has gone: the call ends as failed, and a callback is owed."""
+    """The caller has gone. Nobody had taken the call: it ends as failed, and a callback is owed. Or somebody had
+    just accepted: the caller was picked up for that, and they have talked."""
 
 
 def recover(
@@ -44,10 +46,10 @@ def recover(
     in_app: frozenset[str],
     at: float,
     wall: float,
-    end_of: Callable[[str], float | None],
+    end_of: Callable[[str], Departure | None],
 ) -> Recovered:
     """Sort the live rows. `channels` live in Asterisk, those of `in_app` are in our application; `at` is now on the
-    steady clock and `wall` the same moment as Unix time; `end_of` says when a caller who is gone left (Unix time).
+    steady clock and `wall` the same moment as Unix time; `end_of` says how a caller who is gone left.
 
     A caller that lives outside our application is in the fallback's hands, which completes the row itself.
     """
@@ -60,8 +62,8 @@ def recover(
         elif record.channel in in_app:
             waiting.append((record, tuple(attempts)))
         elif record.channel not in channels:
-            end = end_of(record.channel)
-            lost.append(_lost(record, attempts, wall if end is None else min(wall, max(end, record.started_at))))
+            left = end_of(record.channel) or Departure(wall)
+            lost.append(_lost(record, attempts, Departure(min(wall, max(left.at, record.started_at)), left.up)))
     return Recovered(tuple(adopted), tuple(waiting), tuple(lost))
 
 
@@ -177,21 +179,39 @@ def next_seq(call_id: str, channels: Iterable[str]) -> int:
 
 
 def _lost(
-    record: CallRecord, attempts: Sequence[AttemptRecord], end: float
+    record: CallRecord, attempts: Sequence[AttemptRecord], left: Departure
 ) -> tuple[CallRecord, tuple[AttemptRecord, ...]]:
-    end = max(end, *(moment for attempt in attempts for moment in _moments(attempt)), record.started_at)
+    end = max(left.at, *(moment for attempt in attempts for moment in _moments(attempt)), record.started_at)
+    # Who shows no number may have been picked up before, for the challenge.
+    taken = _taken(attempts) if left.up and not record.caller.withheld else None
+    answered_at = end if taken is None or taken.accepted_at is None else taken.accepted_at
     ended = replace(
         record,
-        outcome=Outcome.FAILED,
+        outcome=Outcome.FAILED if taken is None else Outcome.ANSWERED,
+        salesperson=None if taken is None else taken.salesperson,
+        answered_at=None if taken is None else answered_at,
         ended_at=end,
-        ring_seconds=end - record.started_at,
-        talk_seconds=0.0,
-        hangup_by=HangupBy.ROUTER,
+        ring_seconds=answered_at - record.started_at,
+        talk_seconds=end - answered_at,
+        hangup_by=HangupBy.ROUTER if taken is None else HangupBy.CALLER,
     )
-    closed = tuple(
-        attempt if attempt.result else replace(attempt, ended_at=end, result=Result.FAILED) for attempt in attempts
-    )
-    return ended, closed
+    return ended, tuple(_closed(attempt, end, attempt is taken) for attempt in attempts)
+
+
+def _taken(attempts: Iterable[AttemptRecord]) -> AttemptRecord | None:
+    """For whom the caller was picked up: the one who had accepted, where no other was ever answered. (Who accepted
+    and was lost at once is on record as answered only, and the caller may have been picked up for that one.)"""
+    answered = [each for each in attempts if each.answered_at is not None]
+    return answered[0] if len(answered) == 1 and answered[0].accepted_at is not None else None
+
+
+def _closed(attempt: AttemptRecord, end: float, talked: bool) -> AttemptRecord:
+    if attempt.ended_at is not None:
+        return attempt
+    if talked:
+        return replace(attempt, ended_at=end)
+    # A human's yes that never became a talk is none.
+    return replace(attempt, accepted_at=None, ended_at=end, result=Result.FAILED)
 
 
 def _moments(attempt: AttemptRecord) -> Iterable[float]:

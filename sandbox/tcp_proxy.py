@@ -79,21 +79,22 @@ class TcpProxy:
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
         """Resets every connection, and as long as this lasts each new one at once."""
-        self._refusing = True
+        self.refuse()
         self.reset()
         try:
             yield
         finally:
             self._refusing = False
 
-    def cut(self, request: str, answer: str = "") -> Callable[[], bool]:
+    def cut(self, request: str, answer: str = "", *, stays_down: bool = False) -> Callable[[], bool]:
         """Resets a connection once a message of the client's that holds `request` has been passed on. Nothing that
         the other side sends from then on reaches the client. With `answer`, the connection is cut only when the
         other side has sent that: what was asked has been carried out, and the client cannot know.
 
-        Comes back at once. What it returns says whether the cut has been made.
+        Comes back at once. What it returns says whether the cut has been made. With `stays_down` each new
+        connection is reset from then on, until the end of a `down` that is begun after it.
         """
-        cut = _Cut(request.encode(), answer.encode())
+        cut = _Cut(request.encode(), answer.encode(), stays_down)
         self._cut = cut
         return lambda: cut.done
 
@@ -165,15 +166,20 @@ class TcpProxy:
             self._lines.discard(line)
             self._tasks.discard(task)
 
+    def refuse(self) -> None:
+        """Reset each new connection at once."""
+        self._refusing = True
+
     def about_to_cut(self) -> _Cut | None:
         """The cut that somebody waits for, if any."""
         return self._cut if self._cut is not None and not self._cut.done else None
 
 
 class _Cut:
-    def __init__(self, request: bytes, answer: bytes) -> None:
+    def __init__(self, request: bytes, answer: bytes, stays_down: bool) -> None:
         self.request = request
         self.answer = answer
+        self.stays_down = stays_down
         self.line: _Line | None = None
         """The connection over which the request went."""
         self.done = False
@@ -268,6 +274,8 @@ class _Line:
 
     def _make(self, cut: _Cut) -> None:
         cut.done = True
+        if cut.stays_down:
+            self._proxy.refuse()
         self.reset()
 
     # --- Its end ------------------------------------------------------------------------------------------

@@ -23,6 +23,16 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Departure:
+    """A caller who hung up while no router heard of it."""
+
+    at: float
+    """Unix time."""
+    up: bool = False
+    """Whether he had been picked up, as far as is known: for a human, or to hear words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """What Asterisk said of a new call, as it said it: nothing in here may ever be dialled."""
 

@@ -10,13 +10,15 @@ import pytest
 from tests.faults.conftest import Fault
 from tests.faults.fleet import Fleet
 from tests.faults.wire import Wire, wired
-from tests.integration.site import Site
+from tests.integration.site import TALKED, Site
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.fault("F11", "caller leaves in an outage")]
 
 STOPS = 1.0
 """Seconds from the moment when the router's connection is taken again."""
 CALLS = 50
+TALK = 4.0
+"""Seconds: the dialplan leaves word once it has missed the router's sign of life for two."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,26 @@ def test_the_phones_stop_once_it_is_back(wire: Wire, running: Site, fault: Fault
     fleet.check()
     assert fleet.all.outcomes() == {"abandoned": CALLS}
     assert stopped < STOPS
+
+
+def test_who_was_connected_as_the_link_broke_and_left_meanwhile_has_talked(
+    wire: Wire, running: Site, fault: Fault
+) -> None:
+    """The router asked for it, and heard neither that it was done nor that the talk began and ended."""
+    fleet = Fleet(running)
+    cut = wire.proxy.cut("/addChannel", '/addChannel"', stays_down=True)
+    wave = fleet.place(1, TALKED, hang_up_after=TALK)
+    running.until(cut, "the link is cut")
+    with wire.proxy.down():
+        wave.wait(20)
+        ups = wire.ups
+    wire.back(ups, 5.0)
+    fleet.check()
+    (row,) = wave.rows()
+    fault.measured(f"a talk of {TALK:.1f} s that nobody heard of is on record with", row["talk_seconds"], "s")
+    assert (row["outcome"], row["salesperson"], row["path"]) == ("answered", "alice", "ari")
+    assert row["hangup_by"] == "caller"
+    assert abs(row["talk_seconds"] - TALK) < 0.5
 
 
 def leg_of(site: Site, call_id: str) -> float:

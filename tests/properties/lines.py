@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from router.events import (
+    AnswerCaller,
     CallerLeft,
     Command,
     Connect,
@@ -57,6 +58,7 @@ class Lines:
 
     def __init__(self) -> None:
         self.caller = True
+        self.picked_up = False
         self.legs: dict[str, Person] = {}
         self.bridged: set[str] = set()
         self.playing = False
@@ -151,12 +153,16 @@ class Lines:
             return
         if self.caller and command.leg in self.legs:
             self.bridged = {command.leg}
+            self.picked_up = True
             self.flight.append((Connected, (command.leg,)))
         else:
             self._fails(command, Failure.GONE)
 
     def disconnect(self, _command: Disconnect) -> None:
         self.bridged.clear()
+
+    def answer_caller(self, _command: AnswerCaller) -> None:
+        self.picked_up = True
 
     def say(self, command: Say) -> None:
         self.playing = self._requested(command) and self.caller

@@ -16,6 +16,7 @@ from router.alive import Alive, Away
 from router.ari.wire import Bridge
 from router.call import begin, step, take_up
 from router.events import (
+    AnswerCaller,
     Command,
     Connect,
     Disconnect,
@@ -42,7 +43,7 @@ from router.events import (
     TimerFired,
 )
 from router.ids import bridge_id
-from router.model import AttemptRecord, CallRecord, Decision
+from router.model import AttemptRecord, CallRecord, Decision, Departure, Outcome
 from router.records import attempt_records, call_record
 from router.state import Call, Phase
 from tests.calls import CALL_ID
@@ -202,6 +203,7 @@ class World(Lines):
     def write(self, stage: Stage, record: CallRecord, attempts: Sequence[AttemptRecord]) -> None:
         assert self.row is None or self.row[0].outcome is None, "a call has one outcome, and its row is then closed"
         assert (stage is Stage.ENDED) == (record.outcome is not None)
+        assert record.outcome is not Outcome.ANSWERED or self.picked_up, "nobody talks to a caller who is not there"
         contract.hold_rows(record, attempts, self.row[1] if self.row else ())
         self.row = (record, attempts)
 
@@ -210,6 +212,7 @@ class World(Lines):
         HangUpLeg: Lines.hang_up_leg,
         Farewell: _farewell,
         HangUpCaller: Lines.hang_up_caller,
+        AnswerCaller: Lines.answer_caller,
         Connect: Lines.connect,
         Disconnect: Lines.disconnect,
         Say: Lines.say,
@@ -230,7 +233,7 @@ class World(Lines):
     def leave(self, cause: int = 16) -> None:
         super().leave(cause)
         if self.away.since is not None:
-            self.away = replace(self.away, left={CALLER: self.wall})
+            self.away = replace(self.away, left={CALLER: Departure(self.wall, self.picked_up)})
 
     def deliver(self, index: int = 0, *, again: bool = False) -> None:
         """One of those in flight arrives; `again`: and will once more."""

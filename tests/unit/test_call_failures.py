@@ -24,7 +24,7 @@ from router.events import (
     Timer,
     TimerFired,
 )
-from router.model import Outcome, Result
+from router.model import HangupBy, Outcome, Result
 from router.state import Phase
 from tests.calls import ONE, TWO, Driver, dialled, leg_id, plan, results, talking
 
@@ -105,6 +105,26 @@ def test_found_as_it_was_changes_nothing() -> None:
     assert hunt.take(found(up=(ONE,), bridged=(ONE,))) == ()
     hunt = Driver(plan("alice"))
     assert hunt.take(found(ringing=(ONE,))) == ()
+
+
+def test_who_was_picked_up_for_a_human_and_left_before_we_heard_of_it_has_talked() -> None:
+    hunt = Driver(plan("alice"))
+    hunt.take(LegUp(105.0, ONE), Failed(105.1, Connect(ONE), Failure.LINK))
+    hunt.take(replace(found(caller=False), answered=True))
+    assert (hunt.call.outcome, hunt.call.answered_at, hunt.call.ended_at) == (Outcome.ANSWERED, 105.0, 150.0)
+    assert hunt.call.hangup_by is HangupBy.CALLER
+    assert results(hunt) == [Result.ACCEPTED]
+
+
+@pytest.mark.parametrize("moment", ["never picked up", "picked up before", "not accepted"])
+def test_who_was_picked_up_for_nobody_has_abandoned_the_call(moment: str) -> None:
+    hunt = Driver(plan("alice"))
+    if moment != "not accepted":
+        hunt.take(LegUp(105.0, ONE))
+    if moment == "picked up before":
+        hunt.call = replace(hunt.call, caller_up=True)
+    hunt.take(replace(found(caller=False), answered=moment != "never picked up"))
+    assert (hunt.call.outcome, hunt.call.answered_at) == (Outcome.ABANDONED, None)
 
 
 def test_the_caller_left_meanwhile_and_the_phone_stops() -> None:

@@ -12,7 +12,7 @@ from router.ari import wire
 from router.engine import SETTLING
 from router.errors import AriDisconnected, AriError, AriGone
 from router.ids import bridge_id
-from router.model import AttemptRecord, Caller, CallRecord, Outcome, Path
+from router.model import AttemptRecord, Caller, CallRecord, Departure, Outcome, Path
 from router.state import Phase
 from tests.build import CALLER, DID, make_screening
 from tests.calls import CALL_ID, leg_id
@@ -320,7 +320,7 @@ async def test_a_talk_is_taken_over_and_its_end_is_written(board: Switchboard) -
 async def test_a_talk_that_ended_while_no_router_was_there_ended_then(board: Switchboard) -> None:
     talking = replace(ROW, answered_at=WALL - 20.0, salesperson="alice", ring_seconds=10.0)
     taken = replace(TAKEN, answered_at=WALL - 20.0, accepted_at=WALL - 20.0, started_at=WALL - 30.0)
-    await board.engine.reconcile([(talking, [taken])], Away(WALL - 15.0, {"1.1": WALL - 12.0}))
+    await board.engine.reconcile([(talking, [taken])], Away(WALL - 15.0, {"1.1": Departure(WALL - 12.0)}))
     row = board.writer.ended
     assert (row.outcome, row.talk_seconds, row.ended_at) == (Outcome.ANSWERED, 8.0, WALL - 12.0)
 

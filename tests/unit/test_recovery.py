@@ -26,7 +26,7 @@ from router.events import (
     Whisper,
 )
 from router.ids import attempt_id, bridge_id, call_id
-from router.model import AttemptRecord, Caller, CallRecord, HangupBy, Outcome, Path, Plan, Result
+from router.model import AttemptRecord, Caller, CallRecord, Departure, HangupBy, Outcome, Path, Plan, Result
 from router.records import attempt_records, call_record
 from router.recovery import Recovered, next_seq, orphans, recover, taken_up
 from router.state import Call, Phase
@@ -56,11 +56,11 @@ def recovered(
     *attempts: AttemptRecord,
     channels: frozenset[str] = frozenset(),
     in_app: frozenset[str] = frozenset(),
-    end: float | None = None,
+    left: Departure | None = None,
 ) -> Recovered:
-    """What becomes of one row; `end` is when its caller is known to have left."""
+    """What becomes of one row; `left` is what is known of how its caller left."""
     rows = [(row, attempts)]
-    return recover(rows, channels=channels, in_app=in_app, at=500.0, wall=WALL, end_of=lambda _: end)
+    return recover(rows, channels=channels, in_app=in_app, at=500.0, wall=WALL, end_of=lambda _: left)
 
 
 def test_a_talk_is_taken_over_and_its_row_ends_with_true_times() -> None:
@@ -117,8 +117,11 @@ def waiting(plan: Plan | None, *attempts: AttemptRecord, refused: Outcome | None
 
 
 def found(ringing: Iterable[int] = (), up: Iterable[int] = (), bridged: Iterable[int] = ()) -> Found:
-    there = (frozenset(map(leg_id, which)) for which in (ringing, up, bridged))
-    return Found(AT, True, *there)
+    return Found(AT, True, _legs(ringing), _legs(up), _legs(bridged))
+
+
+def _legs(which: Iterable[int]) -> frozenset[str]:
+    return frozenset(map(leg_id, which))
 
 
 def dialled_now(commands: Iterable[Command]) -> list[str]:
@@ -225,10 +228,42 @@ def test_the_way_that_was_dialled_is_known_again() -> None:
 @pytest.mark.parametrize(("end", "said"), [(1_700_000_050.0, 50.0), (1_600_000_000.0, 1.0), (WALL + 50.0, 100.0)])
 def test_a_caller_who_has_gone_left_when_it_is_known_that_he_left(end: float, said: float) -> None:
     """But not before what is known of the call: the phone rang for him after a second."""
-    lost = recovered(ROW, LEG, end=end)
+    lost = recovered(ROW, LEG, left=Departure(end))
     ((record, attempts),) = lost.lost
     assert (record.ring_seconds, record.ended_at) == (said, ROW.started_at + said)
     assert attempts[0].ended_at == record.ended_at
+
+
+@pytest.mark.parametrize(
+    ("caller", "up", "outcome", "talked"),
+    [
+        (ROW.caller, True, Outcome.ANSWERED, 45.0),
+        (ROW.caller, False, Outcome.FAILED, 0.0),
+        (Caller(None), True, Outcome.FAILED, 0.0),
+    ],
+    ids=["picked up", "never picked up", "perhaps for the challenge"],
+)
+def test_who_was_picked_up_for_somebody_who_accepted_has_talked(
+    caller: Caller, up: bool, outcome: Outcome, talked: float
+) -> None:
+    """Killed between the request to connect them and its answer."""
+    left = Departure(1_700_000_050.0, up)
+    ((record, (attempt,)),) = recovered(replace(ROW, caller=caller), TAKEN, left=left).lost
+    assert (record.outcome, record.talk_seconds, record.ended_at) == (outcome, talked, left.at)
+    if outcome is Outcome.ANSWERED:
+        assert (record.salesperson, record.answered_at, record.ring_seconds) == ("alice", TAKEN.accepted_at, 5.0)
+        assert record.hangup_by is HangupBy.CALLER
+        assert attempt == replace(TAKEN, ended_at=left.at)
+    else:
+        assert (record.salesperson, record.answered_at) == (None, None)
+        assert attempt == replace(TAKEN, accepted_at=None, ended_at=left.at, result=Result.FAILED)
+
+
+def test_who_may_have_been_picked_up_for_somebody_else_has_not_talked() -> None:
+    lost_at_once = replace(LEG, id=leg_id(2), seq=2, answered_at=1_700_000_004.0, ended_at=1_700_000_004.5)
+    earlier = replace(lost_at_once, result=Result.NOT_ACCEPTED)
+    ((record, _),) = recovered(ROW, earlier, TAKEN, left=Departure(1_700_000_050.0, up=True)).lost
+    assert record.outcome is Outcome.FAILED
 
 
 def test_orphans_are_ours_and_of_no_call() -> None:
