@@ -77,11 +77,14 @@ def _latency(ax: Axes, found: list[Summary]) -> None:
         zorder=2, label="p99",
     )  # fmt: skip
     for row, p50, p99 in rows:
-        ax.text(p50, row - 0.2, f"{p50:.1f}", ha="center", va="bottom", fontsize=8)
-        ax.text(p99, row - 0.2, f"{p99:.0f}", ha="center", va="bottom", fontsize=8)
+        # On either side: the two are often too near for two figures above them.
+        for at, far, side in ((p50, -7, "right"), (p99, 7, "left")):
+            ax.annotate(
+                f"{at:.1f}", (at, row), (far, 0), textcoords="offset points", ha=side, va="center", fontsize=8
+            )
     ax.set_xscale("log")
     lowest, highest = min((p50 for _, p50, _ in rows), default=1.0), max((p99 for _, _, p99 in rows), default=10.0)
-    ax.set_xlim(10 ** math.floor(math.log10(lowest)), 10 ** math.ceil(math.log10(1.5 * highest)))
+    ax.set_xlim(10 ** math.floor(math.log10(lowest / 2)), 10 ** math.ceil(math.log10(2 * highest)))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _legend_below(ax)
 
