@@ -30,6 +30,10 @@ class FakeAsterisk:
         self.has_filters = True
         self.refuse_with = 0
         """HTTP status for every websocket that is asked for; 0 lets them in."""
+        self.opens = asyncio.Event()
+        """Until it is set, a websocket that is asked for does not open."""
+        self.opens.set()
+        self.asked_to_open = 0
         self.mute = False
         """Neither answer a request, nor a ping."""
         self.answers: dict[tuple[str, str], Answer] = {("GET", "asterisk/info"): (200, INFO)}
@@ -124,6 +128,8 @@ class FakeAsterisk:
             return web.Response(status=self.refuse_with)
         if not self._knows(request):
             return web.Response(status=401)
+        self.asked_to_open += 1
+        await self.opens.wait()
         ws = web.WebSocketResponse(autoping=False)
         await ws.prepare(request)
         self.opened += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -188,6 +189,18 @@ async def test_a_replaced_application_is_the_end(fake: FakeAsterisk) -> None:
         ):
             await it.task
         assert it.owner.heard[-1] == "down"
+
+
+async def test_who_takes_the_name_may_be_an_earlier_connection_of_our_own(fake: FakeAsterisk) -> None:
+    """A slow Asterisk opens a websocket that is no longer waited for, and the later one loses the name to it."""
+    fake.opens.clear()
+    async with running(fake, pace=replace(QUICK, connect=0.05)) as it:
+        await until(lambda: fake.asked_to_open == 2)
+        fake.opens.set()
+        await it.up()
+        await fake.send({"type": "ApplicationReplaced", "application": "callrouter"})
+        await it.up(2)
+        assert not it.task.done()
 
 
 async def test_close_ends_run_and_the_websocket(fake: FakeAsterisk) -> None:
