@@ -90,7 +90,7 @@ class Sound:
         self._thread = threading.Thread(target=self._look, name="sound", daemon=True)
         self.packets = 0
         self.legs: list[int] = []
-        """How many channels sent sound between two looks."""
+        """How many of the channels that were up at a look had sent sound since the one before."""
         self.paces: list[float] = []
         """Packets a second of each channel that was up at both."""
 
@@ -108,11 +108,12 @@ class Sound:
         before, looked = self._stack.asterisk.rtp_received(), time.monotonic()
         while not self._done.wait(LOOK):
             now, at = self._stack.asterisk.rtp_received(), time.monotonic()
-            # A channel that came or went between the looks has no whole interval. The short calls are mute.
-            sent = [now[channel] - count for channel, count in before.items() if now.get(channel, 0) > count]
-            self.packets += sum(sent)
-            self.legs.append(len(sent))
-            self.paces += [count / (at - looked) for count in sent]
+            sent = {channel: count - before.get(channel, 0) for channel, count in now.items()}
+            # The short calls are mute.
+            self.legs.append(sum(count > 0 for count in sent.values()))
+            self.packets += sum(sent.values())
+            # A channel that came between the looks has no whole interval.
+            self.paces += [count / (at - looked) for channel, count in sent.items() if count and channel in before]
             before, looked = now, at
 
 

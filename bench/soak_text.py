@@ -52,7 +52,7 @@ def figures(soak: Soak) -> list[tuple[str, str]]:
         ("lost, or wrong", "; ".join(soak.complaints) or "none"),
         ("kinds of calls that failed for a caller", str(soak.failed)),
         ("legs with sound at once, median and most", f"{_middle(soak.legs):.0f}, {max(soak.legs, default=0)}"),
-        ("RTP packets counted", f"{soak.packets:,}"),
+        ("RTP packets counted, without the last seconds of a leg", f"{soak.packets:,}"),
         (
             "packets a second of a leg, 1st percentile and median",
             f"{percentile(soak.paces, 1):.1f}, {_middle(soak.paces):.1f} (50 are sent)",
