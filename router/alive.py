@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from router.ari.wire import Bridge, Channel
+from router.dialplan import ARRIVING
 from router.events import Found
 from router.ids import bridge_id
 from router.model import Departure
@@ -62,9 +63,12 @@ class Alive:
         return Found(self._end(call, left), False, ringing, up, bridged, left is not None and left.up)
 
     def taken_back(self, call: Call) -> bool:
-        """Whether the dialplan has taken the caller back from us: the call and its end are the fallback's then."""
+        """Whether the dialplan has taken the caller back from us: the call and its end are the fallback's then.
+
+        Who came while Asterisk made the list stands in it as on the way to us.
+        """
         there = self.channels.get(call.channel)
-        return there is not None and not there.app
+        return there is not None and not there.app and there.context not in ARRIVING
 
     def _end(self, call: Call, left: Departure | None) -> float:
         """When the caller left, on the steady clock: after whatever else is known of the call."""

@@ -46,6 +46,8 @@ FIRST_WORDS: Final = "; Made by `callrouter asterisk conf`"
 CONTEXT: Final = "callrouter"
 HANDOVER: Final = ("callrouter-fallback", "s", 1)
 """Context, extension and priority to which the router continues a call that it wants the fallback to take."""
+ARRIVING: Final = frozenset((CONTEXT, "callrouter-arrival", "callrouter-headers"))
+"""Contexts of a caller who is on the way to the router."""
 LEAVING: Final = "callrouter-left"
 """Context of a caller who has hung up, and of whom the hang-up handler leaves word."""
 VERSION_VARIABLE: Final = "CALLROUTER_DIALPLAN"

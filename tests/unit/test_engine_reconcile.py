@@ -273,6 +273,22 @@ async def test_a_caller_whom_the_fallback_holds_is_let_go_without_an_outcome(boa
     assert board.client.last("hang_up").channel == leg
 
 
+@pytest.mark.parametrize("context", ["callrouter", "callrouter-arrival", "callrouter-headers"])
+async def test_who_came_while_asterisk_made_its_list_is_kept(board: Switchboard, context: str) -> None:
+    board.client.hold_lists = True
+    audit = asyncio.ensure_future(board.engine.reconcile(audit=True))
+    await turn()
+    board.arrives()
+    before = list(board.client.verbs)
+    listed = replace(caller_channel("1.1"), app="", app_args=(), context=context)
+    board.client.last("channels").future.set_result((listed,))
+    await turn()
+    board.client.last("bridges").future.set_result(())
+    await audit
+    assert (board.engine.active, board.writer.stages) == (1, ["opened"])
+    assert "hang_up" not in board.client.verbs[len(before) :]
+
+
 async def test_a_caller_who_is_leaving_word_has_left(board: Switchboard) -> None:
     board.arrives()
     board.now += 1
