@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sandbox.behaviours import Answer, RingOut
@@ -83,3 +85,20 @@ def test_who_leaves_as_the_phone_is_picked_up_has_one_outcome(running: Site, fau
         answered += row["outcome"] == "answered"
     assert 0 < answered < len(waves), "both happened"
     fault.measured(f"answered {answered} of", len(waves))
+
+
+@pytest.mark.parametrize("step", ["Stasis(", 'GotoIf($["${STASISSTATUS}" = "FAILED"]?callrouter-fallback,s,1)'])
+def test_who_leaves_a_step_before_anybody_has_the_call_is_abandoned(running: Site, fault: Fault, step: str) -> None:
+    """The router was not given it; or there is no router, and the fallback has not begun."""
+    included, line = running.stack.generated_dialplan(), f" same => n,{step}"
+    dialplan = Path(included.split()[1]).read_text(encoding="utf-8")
+    assert dialplan.count(line) == 1
+    if not step.startswith("Stasis"):
+        running.stop_router()
+    running.asterisk.load_dialplan(dialplan.replace(line, f" same => n,Hangup()\n{line}"))
+    try:
+        row = running.call(PATIENT).ended()
+    finally:
+        running.asterisk.load_dialplan(included)
+    assert (row["outcome"], row["did"], row["campaign"]) == ("abandoned", PATIENT, "patient")
+    fault.measured("a step before anybody has the call", row["outcome"])
