@@ -321,7 +321,7 @@ class Engine:
                 self._let_go(live)
             elif not audit or asked_at - live.stepped_at > SETTLING:
                 self._take(live, there.of(live.call))
-        self._settled |= self._own_line.found(asked_at, channels)
+        self._settled |= self._own_line.found(asked_at, channels, SETTLING if audit else 0.0)
         for row, attempts in recovered.waiting:
             self._take_up(row, attempts, there)
         self._executor.dialling.found(self._calls.values(), channels)

@@ -52,10 +52,11 @@ CLOSED_SECONDS: Final = 6 * 3600.0
 class _Line:
     """One call to the menu."""
 
-    __slots__ = ("language", "menu", "timers")
+    __slots__ = ("language", "menu", "since", "timers")
 
-    def __init__(self, menu: Menu, language: str) -> None:
+    def __init__(self, menu: Menu, language: str, since: float) -> None:
         self.menu = menu
+        self.since = since
         self.language = language
         self.timers: dict[Timer, asyncio.TimerHandle] = {}
 
@@ -110,7 +111,7 @@ class OwnLine:
             callbacks=sum(_serves(config, salesperson, campaign) for campaign, _ in situation.owed),
             locked=self._locked(salesperson, wall),
         )
-        line = self._lines[channel] = _Line(menu, config.language)
+        line = self._lines[channel] = _Line(menu, config.language, self._clock())
         log.info(fact(call=menu.id, event="own_line", salesperson=salesperson, locked=menu.locked or None))
         self._commit(line, *machine.begin(menu, at))
 
@@ -126,9 +127,12 @@ class OwnLine:
         """The channel has left."""
         self._take(channel, CallerLeft(self._clock()))
 
-    def found(self, at: float, channels: Container[str]) -> frozenset[str]:
-        """Catch up with what Asterisk says is alive; the channels of calls that were settled by it."""
-        before = frozenset(self._lines)
+    def found(self, at: float, channels: Container[str], settling: float = 0.0) -> frozenset[str]:
+        """Catch up with what Asterisk, asked `at`, says is alive; the channels of calls that were settled by it.
+
+        Who came in the last `settling` seconds before, or since, may not stand in its list yet.
+        """
+        before = frozenset(name for name, line in self._lines.items() if line.since <= at - settling)
         for channel in before:
             self._take(channel, Found(at, channel in channels, frozenset(), frozenset(), frozenset()))
         return before - self._lines.keys()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from router.ari import wire
+from router.engine import SETTLING
 from router.errors import AriDisconnected, AriGone
 from router.menu import Stage
 from router.model import Pause
@@ -266,6 +267,16 @@ async def test_a_broken_link_ends_nothing(board: Switchboard) -> None:
     board.client.last("answer").future.set_exception(AriDisconnected("the link broke"))
     await turn()
     assert stages(board) == [Stage.PIN]
+
+
+async def test_an_audit_leaves_alone_who_came_a_moment_ago(board: Switchboard) -> None:
+    """The list was made before, or as, the call came in."""
+    dials(board)
+    await board.engine.reconcile(audit=True)
+    assert len(board.engine.menus) == 1
+    board.now += SETTLING + 1
+    await board.engine.reconcile(audit=True)
+    assert board.engine.menus == ()
 
 
 async def test_after_a_broken_link_the_call_that_lives_goes_on(board: Switchboard) -> None:
