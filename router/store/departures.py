@@ -1,4 +1,4 @@
-"""When callers hung up while no router was there to hear of it: files that the AGI script leaves.
+"""When callers hung up while no router was there to hear of it: files that the dialplan or the AGI script leaves.
 
 One file a caller, `<database>.fallback/<channel>.left`, with one line: the Unix time at which it left, and ` up`
 where it had been picked up. Without it a talk that ended while the router was away would seem to have lasted until
@@ -26,8 +26,7 @@ MOST: Final = 10_000
 
 
 def leave(database: str, channel: str, left: Departure) -> None:
-    """Leave word of the caller of this channel. Raises OSError, and ValueError for
-    what is no channel's id."""
+    """Leave word of the caller of this channel. Raises OSError, and ValueError for what is no channel's id."""
     if not _CHANNEL.fullmatch(channel):
         raise ValueError("no id of a channel")
     path = os.path.join(fallback.folder(database), channel)

@@ -25,18 +25,13 @@ IN_A_ROW = 20
 
 @pytest.fixture(scope="module")
 def wire(site: Site) -> Iterator[Wire]:
-    limited(site, "500", f"{LIMIT}")
+    file = site.asterisk.etc / "http.conf"
+    text, ours = file.read_text(encoding="utf-8"), "sessionlimit = 500\n"
+    assert ours in text
+    file.write_text(text.replace(ours, f"sessionlimit = {LIMIT}\n"), encoding="utf-8")
+    site.asterisk.cli("module reload http")
     with wired(site) as made:
         yield made
-    limited(site, f"{LIMIT}", "500")
-
-
-def limited(site: Site, before: str, limit: str) -> None:
-    file = site.asterisk.etc / "http.conf"
-    text = file.read_text(encoding="utf-8")
-    assert f"sessionlimit = {before}\n" in text
-    file.write_text(text.replace(f"sessionlimit = {before}\n", f"sessionlimit = {limit}\n"), encoding="utf-8")
-    site.asterisk.cli("module reload http")
 
 
 @contextlib.contextmanager
