@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from router.ari.client import Client
 from router.ari.wire import Channel
 from router.dress import dress
-from router.errors import AriDisconnected
+from router.errors import AriConflict, AriDisconnected
 from router.events import Event, Failed, Failure, Originate
 from router.log import fact
 from router.state import Leg, Phase
@@ -103,7 +103,12 @@ class Dialling:
 
         def heard(future: asyncio.Future[str]) -> None:
             leg = live.call.leg(command.leg)
-            if not future.cancelled() and not future.exception() and not future.result() and leg and leg.live:
+            if future.cancelled() or leg is None or not leg.live:
+                return
+            if future.exception() is not None:
+                # Nobody knows still: asked again when Asterisk next says what lives.
+                self._unsure[command.leg] = command
+            elif not future.result():
                 log.info(fact(call=live.call.id, event="dialled_late", leg=command.leg))
                 self._dial(live, command)
 
@@ -112,7 +117,8 @@ class Dialling:
     def _dial(self, live: Live, command: Originate) -> None:
         def done(future: asyncio.Future[Any]) -> None:
             error = None if future.cancelled() else future.exception()
-            if error is None:
+            if error is None or isinstance(error, AriConflict):
+                # It rings, or has answered (Asterisk refuses to dial what is not `Down`): it was dialled before.
                 return
             link = isinstance(error, AriDisconnected)
             if link:

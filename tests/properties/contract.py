@@ -11,6 +11,7 @@ from router.ids import attempt_id
 from router.model import AttemptRecord, CallRecord, Outcome, Result
 from router.records import attempt_records
 from router.state import Call, Phase
+from tests.properties.lines import Person
 
 ROUNDING: Final = 1e-6
 """Seconds by which sums of moments may be out."""
@@ -29,7 +30,7 @@ class Settled(Protocol):
     dialled: dict[str, str]
 
     @property
-    def legs(self) -> Mapping[str, object]: ...
+    def legs(self) -> Mapping[str, Person]: ...
 
 
 def hold_step(before: Call, after: Call, commands: Sequence[Command]) -> None:
@@ -126,6 +127,13 @@ def _hold_attempt(record: CallRecord, attempt: AttemptRecord) -> None:
         assert after is None or attempt.ringing_at <= after + ROUNDING, "it rings before it is answered"
     assert (attempt.accepted_at is None) <= (attempt.result is not Result.ACCEPTED)
     assert (attempt.ended_at is not None) <= (attempt.result is not None)
+
+
+def hold_dialled(world: Settled) -> None:
+    """The router has just been told what lives, and all that it asked for was done."""
+    waited_for = world.call.live_legs if world.call is not None else ()
+    created = [leg.id for leg in waited_for if world.legs.get(leg.id) is Person.CREATED]
+    assert not created, "nobody is waited for whom nobody has dialled"
 
 
 def hold_end(world: Settled) -> None:

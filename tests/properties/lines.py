@@ -22,7 +22,6 @@ from router.events import (
     LegDown,
     LegRinging,
     LegUp,
-    Originate,
     Record,
     Recorded,
     RingBack,
@@ -32,11 +31,20 @@ from router.events import (
 
 
 class Person(StrEnum):
-    """What a mobile does, as Asterisk's list says it."""
+    """What a mobile does."""
 
-    PLACED = "Down"
-    RINGING = "Ringing"
-    UP = "Up"
+    CREATED = "created"
+    """Nothing: its channel is there, and nobody has dialled it."""
+    PLACED = "placed"
+    """It is dialled, and its far end has said nothing."""
+    TRYING = "trying"
+    RINGING = "ringing"
+    UP = "up"
+
+    @property
+    def state(self) -> str:
+        """As Asterisk's list says it."""
+        return {Person.RINGING: "Ringing", Person.UP: "Up"}.get(self, "Down")
 
 
 class Fate(StrEnum):
@@ -65,15 +73,21 @@ class Lines:
         """The caller hears words."""
         self.recording = False
         self.fate = Fate.DONE
-        self.flight: list[tuple[Callable[..., Event], tuple[Any, ...]]] = []
+        self.flight: list[Callable[[], None]] = []
+        """What each does when it arrives. An answer does nothing when it arrives again."""
+
+    def tries(self, leg: str) -> None:
+        """The far end has said 100, which nobody is told."""
+        if self.legs[leg] is Person.PLACED:
+            self.legs[leg] = Person.TRYING
 
     def rings(self, leg: str) -> None:
-        if self.legs[leg] is Person.PLACED:
+        if self.legs[leg] in (Person.PLACED, Person.TRYING):
             self.legs[leg] = Person.RINGING
             self.tell(LegRinging, leg)
 
     def answers(self, leg: str) -> None:
-        if self.legs[leg] is not Person.UP:
+        if self.legs[leg] not in (Person.CREATED, Person.UP):
             self.legs[leg] = Person.UP
             self.tell(LegUp, leg)
 
@@ -108,7 +122,16 @@ class Lines:
             self.tell(Recorded, seconds)
 
     def tell(self, kind: Callable[..., Event], *what: Any) -> None:
-        self.flight.append((kind, what))
+        """An event of the call is in flight, which happens when it arrives."""
+        raise NotImplementedError
+
+    def enters(self, leg: str) -> None:
+        """A leg that was created is in the router's application, and the word of it in flight."""
+        raise NotImplementedError
+
+    def dials(self, leg: str) -> None:
+        """A leg is about to be dialled."""
+        raise NotImplementedError
 
     # --- What is asked of it ------------------------------------------------------------------------------
 
@@ -122,15 +145,7 @@ class Lines:
         return fate in (Fate.LATE, Fate.CUT)
 
     def _fails(self, command: Command, failure: Failure) -> None:
-        self.flight.append((Failed, (command, failure)))
-
-    def originate(self, command: Originate) -> None:
-        if not self._requested(command):
-            return
-        if self.caller:
-            self.legs[command.leg] = Person.PLACED
-        else:
-            self._fails(command, Failure.GONE)
+        self.tell(Failed, command, failure)
 
     def hang_up_leg(self, command: HangUpLeg) -> None:
         if not self._requested(command):
@@ -154,7 +169,7 @@ class Lines:
         if self.caller and command.leg in self.legs:
             self.bridged = {command.leg}
             self.picked_up = True
-            self.flight.append((Connected, (command.leg,)))
+            self.tell(Connected, command.leg)
         else:
             self._fails(command, Failure.GONE)
 

@@ -68,6 +68,11 @@ class OneCall(RuleBasedStateMachine):
 
     @precondition(lambda self: self.there.legs)
     @rule(nth=NTH)
+    def the_far_end_of_a_leg_tries(self, nth: int) -> None:
+        self.there.tries(self.leg(nth))
+
+    @precondition(lambda self: self.there.legs)
+    @rule(nth=NTH)
     def a_mobile_rings(self, nth: int) -> None:
         self.there.rings(self.leg(nth))
 

@@ -66,7 +66,9 @@ class Walk:
                 world.press(leg, rng.choice("1112#"))
             else:
                 world.gone(leg, cause=16)
-        elif chance < 0.4:
+        elif chance < 0.15:
+            world.tries(leg)
+        elif chance < 0.45:
             world.rings(leg)
         elif chance < 0.75:
             world.answers(leg)

@@ -251,7 +251,7 @@ async def test_a_leg_that_comes_answered_is_answered(board: Switchboard) -> None
     assert "dial" not in board.client.verbs
 
 
-@pytest.mark.parametrize("error", [AriGone("404"), AriConflict("409"), AriTimeout("late")])
+@pytest.mark.parametrize("error", [AriGone("404"), AriError("500"), AriTimeout("late")])
 async def test_a_dial_that_fails_is_hung_up_and_the_next_person_rings(board: Switchboard, error: AriError) -> None:
     board.arrives()
     leg = board.leg()
@@ -261,6 +261,15 @@ async def test_a_dial_that_fails_is_hung_up_and_the_next_person_rings(board: Swi
     assert board.client.last("hang_up").channel == leg
     assert board.client.last("create").endpoint == "PJSIP/+33687654321@trunk"
     assert board.writer.dialled[-1][0].result is Result.FAILED
+
+
+async def test_a_dial_of_a_leg_that_rings_already_leaves_it_ringing(board: Switchboard) -> None:
+    board.arrives()
+    board.reaches(board.leg())
+    board.client.last("dial").future.set_exception(AriConflict("409 Channel is not in the 'Down' state", 409))
+    await turn()
+    assert "hang_up" not in board.client.verbs
+    assert len(board.client.all("create")) == 1
 
 
 async def test_a_leg_of_no_call_at_all_is_hung_up(board: Switchboard) -> None:

@@ -228,6 +228,21 @@ async def test_a_leg_whose_dial_was_cut_off_is_dialled_again_only_if_it_was_not(
     assert len(board.client.all("create")) == 1
 
 
+async def test_of_whom_asterisk_could_not_be_asked_it_is_asked_at_the_next_look(board: Switchboard) -> None:
+    board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Down"))
+    await board.engine.reconcile([(ROW, [AttemptRecord(leg_id(1), 1, "alice", "main", WALL - 1.0)])])
+    board.client.last("variable").future.set_exception(AriDisconnected("the link broke before the answer"))
+    await turn()
+    assert "dial" not in board.client.verbs
+    board.now += 1
+    await board.engine.reconcile()
+    board.client.last("variable").future.set_result("")
+    await turn()
+    await board.engine.reconcile()
+    assert len(board.client.all("variable")) == 2
+    assert len(board.client.all("dial")) == 1
+
+
 async def test_a_leg_that_is_given_up_while_asterisk_is_asked_about_it_is_not_dialled(board: Switchboard) -> None:
     board.client.there = (caller_channel("1.1"), channel(leg_id(1), "Down"))
     await board.engine.reconcile([(ROW, [AttemptRecord(leg_id(1), 1, "alice", "main", WALL - 1.0)])])
