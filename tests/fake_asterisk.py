@@ -212,13 +212,6 @@ async def fake_asterisk() -> AsyncIterator[FakeAsterisk]:
         await fake.stop()
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait for a condition to hold. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
-            await asyncio.sleep(0.002)
-
-
 def channel(id: str, **more: object) -> dict[str, Any]:
     """A channel's snapshot, as events carry it."""
     return {"id": id, "name": f"PJSIP/trunk-{id}", "state": "Up", "caller": {"name": "", "number": ""}, **more}

@@ -15,7 +15,8 @@ from router.state import Call
 from router.trunks import Trunks
 from tests.build import make_campaign, make_config
 from tests.calls import CALL_ID, decision, gated, leg_id
-from tests.switchboard import FakeClient, FakeSounds, FakeWriter, turn, until
+from tests.switchboard import FakeClient, FakeSounds, FakeWriter, turn
+from tests.waiting import until
 
 LEG = leg_id(1)
 ROUTE = Route("main", "PJSIP/+33612345678@trunk", "+33184801001")

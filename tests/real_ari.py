@@ -17,7 +17,7 @@ from router.ari.link import ENGINE_EVENTS, Link, Up
 from router.ari.pace import Pace
 from router.model import Ari, Secret
 from sandbox.asterisk import Asterisk
-from tests.fake_asterisk import until
+from tests.waiting import until
 
 APP = "callrouter"
 

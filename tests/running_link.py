@@ -13,19 +13,22 @@ from router.ari.client import Client
 from router.ari.link import Link, Up
 from router.ari.pace import Pace
 from router.model import Ari, Secret
-from tests.fake_asterisk import PASSWORD, USER, FakeAsterisk, fake_asterisk, until
+from tests.fake_asterisk import PASSWORD, USER, FakeAsterisk, fake_asterisk
+from tests.waiting import until
 
 QUICK = Pace(
     first_retry=0.01,
     longest_retry=0.05,
     stable=60.0,
-    connect=1.0,
-    probe=0.2,
+    connect=5.0,
+    probe=1.0,
     tick=0.02,
     ping=0.1,
     dead=0.3,
-    stall=0.3,
+    stall=60.0,
 )
+"""What is counted in ticks may be short. `connect`, `probe` and `stall` are time, of which a busy machine may take
+a second: they are short only where a test is about them."""
 
 
 class Owner:

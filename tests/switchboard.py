@@ -238,13 +238,6 @@ class Switchboard:
         self.engine.on_event(wire.ChannelDestroyed(channel(id), 16, None))
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for what a timer of the engine's brings about."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the engine has no event for tests to wait for
-            await asyncio.sleep(0.001)
-
-
 async def turn() -> None:
     """Let the callbacks of finished futures run, and those of what they finish."""
     for _ in range(3):

@@ -19,8 +19,8 @@ from sandbox.asterisk import Asterisk
 from sandbox.behaviours import Behaviour
 from sandbox.phones import Carrier
 from sandbox.raw_sip import RawMobile
-from tests.fake_asterisk import until
 from tests.real_ari import APP, AtWork, asterisk, at_work
+from tests.waiting import until
 
 __all__ = ["asterisk"]
 

@@ -19,8 +19,8 @@ from router.ari.requests import LARGEST_BODY
 from router.errors import AriDisconnected, RouterError
 from router.model import Ari, Secret
 from sandbox.asterisk import Asterisk
-from tests.fake_asterisk import until
 from tests.real_ari import APP, AtWork, asterisk, at_work
+from tests.waiting import until
 
 __all__ = ["asterisk"]
 

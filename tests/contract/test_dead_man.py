@@ -10,8 +10,8 @@ import pytest
 
 from router.dialling import DEAD_MAN
 from sandbox.asterisk import Asterisk
-from tests.fake_asterisk import until
 from tests.real_ari import DIALPLAN, at_work
+from tests.waiting import until
 
 pytestmark = pytest.mark.asterisk
 

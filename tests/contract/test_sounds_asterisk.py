@@ -22,8 +22,8 @@ from sandbox.asterisk import Asterisk
 from sandbox.behaviours import Answer, Play, RingOut
 from sandbox.phones import Caller, Carrier
 from sandbox.processes import wait_until
-from tests.fake_asterisk import until
 from tests.unit.test_sounds_wav import tone
+from tests.waiting import until
 
 pytestmark = pytest.mark.asterisk
 

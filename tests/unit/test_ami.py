@@ -13,7 +13,7 @@ import pytest
 from router.ami import Connection, Contact, TrunkHealth, outbound_endpoint, trunk_health
 from router.errors import RouterError
 from router.model import Ami, Secret, Trunk
-from tests.fake_asterisk import until
+from tests.waiting import until
 
 PASSWORD = "an-ami-s3cret"
 

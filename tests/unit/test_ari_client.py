@@ -18,8 +18,9 @@ from router.errors import (
     AriGone,
     AriNotUp,
 )
-from tests.fake_asterisk import PASSWORD, channel, fake_asterisk, until
+from tests.fake_asterisk import PASSWORD, channel, fake_asterisk
 from tests.running_link import Running, running
+from tests.waiting import until
 
 Call = Callable[[Client], "asyncio.Future[object]"]
 

@@ -9,8 +9,9 @@ import pytest
 
 from router.ari import lanes
 from router.errors import AriDisconnected, AriError, AriTimeout
-from tests.fake_asterisk import FakeAsterisk, channel, fake_asterisk, until
+from tests.fake_asterisk import FakeAsterisk, channel, fake_asterisk
 from tests.running_link import running
+from tests.waiting import until
 
 
 @pytest.fixture

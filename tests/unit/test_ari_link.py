@@ -12,8 +12,9 @@ import pytest
 from router.ari import link as link_module
 from router.ari.link import ENGINE_EVENTS, Up
 from router.errors import AriDisconnected, RouterError
-from tests.fake_asterisk import FakeAsterisk, channel, stasis_start, until
+from tests.fake_asterisk import FakeAsterisk, channel, stasis_start
 from tests.running_link import QUICK, Owner, fake, running
+from tests.waiting import until
 
 __all__ = ["fake"]
 
@@ -170,10 +171,11 @@ async def test_asterisks_own_pings_are_answered(fake: FakeAsterisk) -> None:
 
 
 async def test_after_a_standstill_old_events_are_not_acted_upon(fake: FakeAsterisk) -> None:
-    async with running(fake) as it:
+    pace = replace(QUICK, stall=0.3)
+    async with running(fake, pace=pace) as it:
         await it.up()
         await fake.send(stasis_start("old"))
-        time.sleep(2 * QUICK.stall)  # noqa: ASYNC251 - the whole process stands still: that is what is tested
+        time.sleep(2 * pace.stall)  # noqa: ASYNC251 - the whole process stands still: that is what is tested
         await it.up(times=2)
         await fake.send(stasis_start("new"))
         await until(lambda: "StasisStart new" in it.owner.heard)

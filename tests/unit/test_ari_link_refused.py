@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from router.ari.pace import Pace, Retries
-from tests.fake_asterisk import PASSWORD, FakeAsterisk, until
+from tests.fake_asterisk import PASSWORD, FakeAsterisk
 from tests.running_link import QUICK, fake, running
+from tests.waiting import until
 
 __all__ = ["fake"]
 

@@ -10,8 +10,9 @@ from router.ari.client import Client
 from router.ari.link import Link
 from router.errors import AriDisconnected, AriTimeout, RouterError
 from router.model import Ari, Secret
-from tests.fake_asterisk import PASSWORD, USER, FakeAsterisk, channel, until
+from tests.fake_asterisk import PASSWORD, USER, FakeAsterisk, channel
 from tests.running_link import Owner, fake, running
+from tests.waiting import until
 
 __all__ = ["fake"]
 

@@ -17,7 +17,8 @@ from router.dialplan_upkeep import DialplanUpkeep, renew
 from router.errors import AriTimeout, RouterError
 from router.model import Config
 from tests.build import make_campaign, make_config
-from tests.switchboard import FakeClient, turn, until
+from tests.switchboard import FakeClient, turn
+from tests.waiting import until
 
 NOW = datetime(2026, 3, 4, 15, 30, tzinfo=UTC)
 

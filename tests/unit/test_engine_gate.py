@@ -8,7 +8,8 @@ from router.ari import wire
 from router.model import Accept, Outcome, Overflow, Result, Sound, Voicemail
 from router.state import Phase
 from tests.build import make_campaign, make_config, make_salesperson
-from tests.switchboard import Switchboard, turn, two_campaigns, until
+from tests.switchboard import Switchboard, turn, two_campaigns
+from tests.waiting import until
 
 
 @pytest.fixture

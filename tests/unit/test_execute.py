@@ -32,7 +32,8 @@ from router.state import Leg
 from tests.build import DID, make_campaign, make_config, make_hours, make_trunk
 from tests.calls import CALL_ID, leg_id, target
 from tests.hands import LEG, ORIGINATE, ROUTE, Hands, fired, hands
-from tests.switchboard import turn, until
+from tests.switchboard import turn
+from tests.waiting import until
 
 __all__ = ["hands"]
 

@@ -25,7 +25,7 @@ from router.model import Prompt, Sound
 from router.state import Leg
 from tests.calls import CALL_ID, target
 from tests.hands import LEG, ROUTE, Hands, fired, hands
-from tests.switchboard import until
+from tests.waiting import until
 
 __all__ = ["hands"]
 

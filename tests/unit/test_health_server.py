@@ -18,7 +18,7 @@ from router.health import server
 from router.health.server import MOST_CLIENTS, HealthServer
 from router.health.signs import Note, Verdict
 from router.model import Health
-from tests.fake_asterisk import until
+from tests.waiting import until
 
 WELL = Verdict((), ())
 ANY = Health("127.0.0.1", 0)

@@ -11,7 +11,8 @@ import pytest
 from router import heartbeat
 from router.errors import AriDisconnected, AriTimeout
 from router.heartbeat import Heartbeat
-from tests.switchboard import Asked, FakeClient, turn, until
+from tests.switchboard import Asked, FakeClient, turn
+from tests.waiting import until
 
 EPOCH = "1795335872"
 
@@ -65,7 +66,7 @@ async def test_asterisks_own_clock_is_written_back(it: Beating) -> None:
     it.client.last("set_global").future.set_result(None)
     await it.last("global_variable", 2)
     assert it.heart.age is not None
-    assert it.heart.age < 1
+    assert it.heart.age < 5
 
 
 async def test_a_round_waits_for_the_one_before(it: Beating) -> None:

@@ -17,8 +17,8 @@ import pytest
 from router import live
 from router.live import MOST_CLIENTS, Document, LiveServer, NoRouter, ask, socket_path
 from router.state import Phase
-from tests.fake_asterisk import until
 from tests.live_calls import EPOCH, NUMBER, call, document, leg, menu, several
+from tests.waiting import until
 
 HIDDEN = "145678"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
 
 import pytest
 
@@ -17,6 +15,7 @@ from router.own_line import CLOSED_SECONDS, MOST_WRONG
 from router.store.pauses import MENU
 from tests.build import ALICE, BOB, DID, make_campaign, make_config, make_salesperson
 from tests.switchboard import CAROL, WALL, Switchboard, caller_channel, channel, turn
+from tests.waiting import until
 
 PIN = "4711"
 LINE = "5.1"
@@ -300,12 +299,3 @@ async def test_keys_of_other_channels_are_not_its_own(board: Switchboard) -> Non
     presses(board, PIN, id="9.9")
     board.engine.on_event(wire.ChannelDestroyed(channel("9.9"), 16, None))
     assert stages(board) == [Stage.PIN]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until it is so. AssertionError when it never is."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + 5
-    while not condition():
-        assert loop.time() < deadline, "it never came"
-        await turn()

@@ -13,8 +13,8 @@ import pytest
 from router.model import Config, Trunk
 from router.trunks import LONGEST, SHORTEST, Trunks, watch
 from tests.build import make_config, make_trunk
-from tests.fake_asterisk import until
 from tests.unit.test_ami import PASSWORD, FakeAmi, contact, serving
+from tests.waiting import until
 
 NOW = 1000.0
 EVERY = 0.01
