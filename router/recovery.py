@@ -199,10 +199,11 @@ def _lost(
 
 
 def _taken(attempts: Iterable[AttemptRecord]) -> AttemptRecord | None:
-    """For whom the caller was picked up: the one who had accepted, where no other was ever answered. (Who accepted
-    and was lost at once is on record as answered only, and the caller may have been picked up for that one.)"""
+    """For whom the caller was picked up: the one who had accepted and was not given up, where no other was ever
+    answered. (Who accepted and was lost at once is on record as answered only, and the caller may have been picked
+    up for that one.)"""
     answered = [each for each in attempts if each.answered_at is not None]
-    return answered[0] if len(answered) == 1 and answered[0].accepted_at is not None else None
+    return answered[0] if len(answered) == 1 and answered[0].result is Result.ACCEPTED else None
 
 
 def _closed(attempt: AttemptRecord, end: float, talked: bool) -> AttemptRecord:

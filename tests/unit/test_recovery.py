@@ -266,6 +266,14 @@ def test_who_may_have_been_picked_up_for_somebody_else_has_not_talked() -> None:
     assert record.outcome is Outcome.FAILED
 
 
+def test_who_was_picked_up_to_hear_words_has_not_talked_to_whom_was_given_up_before() -> None:
+    """A router that was started in between, with another configuration, had sent Alice away."""
+    sent_away = replace(TAKEN, ended_at=1_700_000_006.0, result=Result.CANCELLED)
+    ((record, attempts),) = recovered(ROW, sent_away, left=Departure(1_700_000_050.0, up=True)).lost
+    assert (record.outcome, record.answered_at) == (Outcome.FAILED, None)
+    assert attempts == (sent_away,)
+
+
 def test_orphans_are_ours_and_of_no_call() -> None:
     other = call_id(1_700_000_000.0, 7)
     hunting = Driver(plan("alice")).call
