@@ -11,18 +11,18 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from router import recovery, routing
 from router.accounts import Accounts
-from router.alive import ALL_THE_WHILE, Alive, Away
+from router.alive import Alive, Away, all_the_while, look
 from router.ari import wire
 from router.ari.client import Client
 from router.call import begin, step, take_up
-from router.dialplan import HANDOVER, LEAVING
+from router.dialplan import HANDOVER
 from router.events import CallerLeft, Command, Event, Key, LegDown, LegRinging, LegUp
 from router.execute import CALLER, Ended, Executor, Live
 from router.ids import call_of_leg, new_call_id
@@ -302,26 +302,26 @@ class Engine:
 
     # --- Catching up --------------------------------------------------------------------------------------
 
-    async def reconcile(self, rows: LiveRows = (), away: Away = ALL_THE_WHILE, *, audit: bool = False) -> None:
+    async def reconcile(
+        self, rows: LiveRows = (), away: Callable[[], Awaitable[Away]] = all_the_while, *, audit: bool = False
+    ) -> None:
         """Ask Asterisk what lives, and put it and our calls in step.
 
         `rows` are the live rows of an earlier run (at the first connect); `away` tells of the time in which nobody
         listened. An `audit` is the same between two connects, and leaves alone the calls that have moved in the
         last seconds.
         """
-        asked_at = self._clock()
         self._settled.clear()
-        listed = await self._client.channels()
-        # Who leaves word of having left is not there.
-        channels = {channel.id: channel for channel in listed if channel.context != LEAVING}
-        there = Alive(asked_at, channels, await self._client.bridges(), away)
+        ours = () if audit else {*self._callers, *(row[0].channel for row in rows)}
+        there = await look(self._client, self._clock, ours, away)
+        channels = there.channels
         recovered = self._recover(rows, there)
         for live in list(self._calls.values()):
             if live.call.phase is not Phase.ENDED and there.taken_back(live.call):
                 self._let_go(live)
-            elif not audit or asked_at - live.stepped_at > SETTLING:
+            elif not audit or there.at - live.stepped_at > SETTLING:
                 self._take(live, there.of(live.call))
-        self._settled |= self._own_line.found(asked_at, channels, SETTLING if audit else 0.0)
+        self._settled |= self._own_line.found(there.at, channels, SETTLING if audit else 0.0)
         for row, attempts in recovered.waiting:
             self._take_up(row, attempts, there)
         self._executor.dialling.found(self._calls.values(), channels)
@@ -336,7 +336,7 @@ class Engine:
             # Whoever has left while we asked still stands in the list.
             if self._is_known(channel.id):
                 continue
-            if channel.id in away.over:
+            if channel.id in there.away.over:
                 # The earlier run died after it had written the end, and before it hung up.
                 self._client.hang_up(channel.id, "normal")
             else:

@@ -32,7 +32,7 @@ from router.heartbeat import Heartbeat
 from router.live import Document, LiveServer, snapshot, socket_path
 from router.lock import RouterLock
 from router.log import fact
-from router.model import Config
+from router.model import Config, Departure
 from router.past import LiveRows, Past
 from router.sounds import Sounds
 from router.spoken import folder_of
@@ -165,9 +165,14 @@ class Service:
         if not self._recovered:
             await asyncio.to_thread(self._past.fallback, self._config)
             rows, over = await asyncio.to_thread(self._past.calls)
-        left = await asyncio.to_thread(self._past.departures)
+        left: dict[str, Departure] = {}
+
+        async def away() -> Away:
+            left.update(await asyncio.to_thread(self._past.departures))
+            return Away(self._heard_at, left, over)
+
         async with self._catching_up:
-            await self._engine.reconcile(rows, Away(self._heard_at, left, over))
+            await self._engine.reconcile(rows, away)
         self._recovered = True
         if self._soon is not None:
             self._soon.cancel()

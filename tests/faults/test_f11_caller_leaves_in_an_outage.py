@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -45,10 +49,17 @@ def test_the_phones_stop_once_it_is_back(wire: Wire, running: Site, fault: Fault
     assert stopped < STOPS
 
 
+@pytest.mark.parametrize("script", ["as it is", "slow"])
 def test_who_was_connected_as_the_link_broke_and_left_meanwhile_has_talked(
-    wire: Wire, running: Site, fault: Fault
+    wire: Wire, running: Site, fault: Fault, tmp_path: Path, script: str
 ) -> None:
-    """The router asked for it, and heard neither that it was done nor that the talk began and ended."""
+    """The router asked for it, and heard neither that it was done nor that the talk began and ended. It is back
+    while the script that leaves word of the caller still runs, if that is slow."""
+    with slowed(running, tmp_path) if script == "slow" else nullcontext():
+        _talks_unheard(wire, running, fault)
+
+
+def _talks_unheard(wire: Wire, running: Site, fault: Fault) -> None:
     fleet = Fleet(running)
     cut = wire.proxy.cut("/addChannel", '/addChannel"', stays_down=True)
     wave = fleet.place(1, TALKED, hang_up_after=TALK)
@@ -63,6 +74,18 @@ def test_who_was_connected_as_the_link_broke_and_left_meanwhile_has_talked(
     assert (row["outcome"], row["salesperson"], row["path"]) == ("answered", "alice", "ari")
     assert row["hangup_by"] == "caller"
     assert abs(row["talk_seconds"] - TALK) < 0.5
+
+
+@contextmanager
+def slowed(site: Site, folder: Path) -> Iterator[None]:
+    """The AGI script starts a second late."""
+    (path,) = re.findall(r"CALLROUTER_AGI=(.*)", site.asterisk.cli("dialplan show globals"))
+    slow = folder / "slow-agi"
+    slow.write_text(f'#!/bin/sh\nsleep 1\nexec {shlex.quote(path)} "$@"\n')
+    slow.chmod(0o755)
+    site.asterisk.cli(f"dialplan set global CALLROUTER_AGI {slow}")
+    yield
+    site.asterisk.cli(f"dialplan set global CALLROUTER_AGI {path}")
 
 
 def leg_of(site: Site, call_id: str) -> float:

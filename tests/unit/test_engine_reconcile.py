@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,13 @@ ROW = CallRecord(
     node="test",
     channel="1.1",
 )
+
+
+def away(word: Away) -> Callable[[], Awaitable[Away]]:
+    async def read() -> Away:
+        return word
+
+    return read
 
 
 @pytest.fixture
@@ -271,7 +279,7 @@ async def test_who_had_accepted_when_the_router_died_is_engaged(board: Switchboa
 
 async def test_a_caller_whose_end_was_written_and_who_was_not_hung_up_is_hung_up(board: Switchboard) -> None:
     board.client.there = (caller_channel("1.1"),)
-    await board.engine.reconcile((), Away(over=frozenset({"1.1"})))
+    await board.engine.reconcile((), away(Away(over=frozenset({"1.1"}))))
     assert (board.engine.calls, board.client.last("hang_up").channel) == ((), "1.1")
 
 
@@ -302,14 +310,6 @@ async def test_who_came_while_asterisk_made_its_list_is_kept(board: Switchboard,
     await audit
     assert (board.engine.active, board.writer.stages) == (1, ["opened"])
     assert "hang_up" not in board.client.verbs[len(before) :]
-
-
-async def test_a_caller_who_is_leaving_word_has_left(board: Switchboard) -> None:
-    board.arrives()
-    board.now += 1
-    board.client.there = (replace(caller_channel("1.1"), app="", context="callrouter-left"),)
-    await board.engine.reconcile()
-    assert board.writer.ended.outcome is Outcome.ABANDONED
 
 
 async def test_a_caller_whom_nobody_can_decide_about_any_more_goes_to_the_fallback(
@@ -351,7 +351,8 @@ async def test_a_talk_is_taken_over_and_its_end_is_written(board: Switchboard) -
 async def test_a_talk_that_ended_while_no_router_was_there_ended_then(board: Switchboard) -> None:
     talking = replace(ROW, answered_at=WALL - 20.0, salesperson="alice", ring_seconds=10.0)
     taken = replace(TAKEN, answered_at=WALL - 20.0, accepted_at=WALL - 20.0, started_at=WALL - 30.0)
-    await board.engine.reconcile([(talking, [taken])], Away(WALL - 15.0, {"1.1": Departure(WALL - 12.0)}))
+    word = away(Away(WALL - 15.0, {"1.1": Departure(WALL - 12.0)}))
+    await board.engine.reconcile([(talking, [taken])], word)
     row = board.writer.ended
     assert (row.outcome, row.talk_seconds, row.ended_at) == (Outcome.ANSWERED, 8.0, WALL - 12.0)
 
