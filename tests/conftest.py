@@ -160,6 +160,7 @@ def pytest_testnodedown(node: Any) -> None:
             # This process itself runs no test, and so imports nothing of the router.
             warnings.simplefilter("ignore", coverage.exceptions.CoverageWarning)
             measured.get_data().update(theirs)
+        theirs.close(force=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
