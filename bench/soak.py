@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -49,15 +50,13 @@ AFTERWARDS = 120.0
 """Seconds after the last call was due until its row must be there."""
 
 
-class Asking:
-    """Runs the commands, one after another, while the block runs; how long each took, and what went wrong."""
+class Beside(ABC):
+    """Works in a thread of its own while the block runs."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._ask, name="reports", daemon=True)
-        self.seconds: list[float] = []
-        self.wrong: list[str] = []
+        self._thread = threading.Thread(target=self._work, name=type(self).__name__, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -69,7 +68,20 @@ class Asking:
         self._done.set()
         self._thread.join()
 
-    def _ask(self) -> None:
+    @abstractmethod
+    def _work(self) -> None:
+        """Come back once `_done` is set."""
+
+
+class Asking(Beside):
+    """Runs the commands, one after another; how long each took, and what went wrong."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack)
+        self.seconds: list[float] = []
+        self.wrong: list[str] = []
+
+    def _work(self) -> None:
         turn = 0
         while not self._done.wait(PAUSE):
             command = COMMANDS[turn % len(COMMANDS)]
@@ -81,30 +93,18 @@ class Asking:
                 self.wrong.append(f"{' '.join(command)}: {said.stderr.strip()[-200:]}")
 
 
-class Sound:
-    """What Asterisk received from both sides of the talks, looked at now and then while the block runs."""
+class Sound(Beside):
+    """What Asterisk received from both sides of the talks, looked at now and then."""
 
     def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="sound", daemon=True)
+        super().__init__(stack)
         self.packets = 0
         self.legs: list[int] = []
         """How many of the channels that were up at a look had sent sound since the one before."""
         self.paces: list[float] = []
         """Packets a second of each channel that was up at both."""
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _look(self) -> None:
+    def _work(self) -> None:
         before, looked = self._stack.asterisk.rtp_received(), time.monotonic()
         while not self._done.wait(LOOK):
             now, at = self._stack.asterisk.rtp_received(), time.monotonic()

@@ -28,7 +28,7 @@ _CHANNEL_STATISTICS = re.compile(r"^ *(?:\S+ )? *(\S+) +\d\d:\d\d:\d\d +\w+ +(\d
 """A row of `pjsip show channelstats`: bridge, channel, how long it is up, codec, packets received …"""
 
 
-class Asterisk:
+class Asterisk(processes.Program):
     """`with Asterisk() as asterisk:` boots one and stops it at the end.
 
     `folder` defaults to `.sandbox/<name>` in the checkout and is emptied first. `dialplan` replaces extensions.conf
@@ -183,19 +183,6 @@ class Asterisk:
         """RTP packets received so far, by channel."""
         rows = _CHANNEL_STATISTICS.findall(self.cli("pjsip show channelstats"))
         return {channel: int(count) for channel, count in rows}
-
-    def descriptors(self) -> int:
-        return processes.descriptors(self.pid)
-
-    def threads(self) -> int:
-        return processes.threads(self.pid)
-
-    def cpu_seconds(self) -> float:
-        return processes.cpu_seconds(self.pid)
-
-    def memory(self) -> int:
-        """Resident bytes."""
-        return processes.memory(self.pid)
 
     def load_dialplan(self, text: str) -> None:
         """Replaces extensions.conf and reloads it. Raises SandboxError when Asterisk does not take it."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -111,3 +112,25 @@ def connected_to(port: int) -> int:
     established, there = "01", f"0100007F:{port:04X}"
     lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     return sum(fields[2] == there and fields[3] == established for fields in map(str.split, lines))
+
+
+class Program(ABC):
+    """A running program, and what /proc says of it."""
+
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """Raises SandboxError when it does not run."""
+
+    def descriptors(self) -> int:
+        return descriptors(self.pid)
+
+    def threads(self) -> int:
+        return threads(self.pid)
+
+    def cpu_seconds(self) -> float:
+        return cpu_seconds(self.pid)
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        return memory(self.pid)

@@ -15,7 +15,7 @@ from sandbox.asterisk import CHECKOUT
 from sandbox.errors import SandboxError
 
 
-class RouterProcess:
+class RouterProcess(processes.Program):
     """`callrouter --config CONFIG run`; its output goes to `log`.
 
     It is ready when it says so as it does to systemd (sd_notify(3), READY=1): connected to Asterisk and reconciled.
@@ -99,16 +99,3 @@ class RouterProcess:
     def signal(self, number: signal.Signals) -> None:
         """SIGHUP to reload, SIGSTOP to hang it, SIGCONT to wake it."""
         os.kill(self.pid, number)
-
-    def descriptors(self) -> int:
-        return processes.descriptors(self.pid)
-
-    def threads(self) -> int:
-        return processes.threads(self.pid)
-
-    def cpu_seconds(self) -> float:
-        return processes.cpu_seconds(self.pid)
-
-    def memory(self) -> int:
-        """Resident bytes."""
-        return processes.memory(self.pid)
