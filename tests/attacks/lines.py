@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from router.config import load
 from router.store.fallback_import import import_fallback
 from router.store.writer import Writer
-from sandbox.behaviours import BUSY, Behaviour, Refuse
+from sandbox.behaviours import Behaviour, Refuse
 from sandbox.phones import Carrier
 from sandbox.raw_sip import RawCaller
 from sandbox.sip_log import Dialog
@@ -18,7 +18,9 @@ from tests.integration.attack import bait, check_invite, check_row
 from tests.integration.site import ALICE, BOB, CAROL, Site
 
 OURS = {ALICE, BOB, CAROL}
-SALESPEOPLE: Mapping[str, Behaviour] = {ALICE: BUSY, BOB: BUSY, CAROL: Refuse(503)}
+BUSY: Final = Refuse(486, ring=0.1)
+"""Of a mobile that refuses within 3 ms, beside 40 others, Asterisk sometimes tells neither status nor cause."""
+SALESPEOPLE: Final[Mapping[str, Behaviour]] = {ALICE: BUSY, BOB: BUSY, CAROL: Refuse(503)}
 """What they do on the first trunk: with the 503 Carol is dialled over the second one too."""
 SILENCE = 0.5
 """Seconds in which Asterisk says `100 Trying` to whatever it reads at all."""
