@@ -94,10 +94,10 @@ async def look(
     `ours` are callers' channels: one that is just leaving is waited for, as the dialplan leaves its word before the
     channel is gone. Only then `away` is asked for those words. Raises AriError.
     """
-    for left in reversed(range(TRIES)):
+    for _ in range(TRIES):
         at = clock()
         listed = await client.channels()
-        if not left or not any(channel.context == LEAVING and channel.id in ours for channel in listed):
+        if not any(channel.context == LEAVING and channel.id in ours for channel in listed):
             break
         await asyncio.sleep(PAUSE)
     channels = {channel.id: channel for channel in listed if channel.context != LEAVING}

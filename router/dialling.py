@@ -44,7 +44,7 @@ class Dialling:
         self._created: dict[str, Originate] = {}
         """Asked for, and not dialled by us."""
         self._unsure: dict[str, Originate] = {}
-        """The link broke before Asterisk said whether it had dialled them."""
+        """Nobody knows whether Asterisk has dialled them."""
 
     def create(self, live: Live, command: Originate) -> asyncio.Future[Channel]:
         """Make the leg's channel. It rings nobody before `ready`."""
@@ -117,12 +117,15 @@ class Dialling:
     def _dial(self, live: Live, command: Originate) -> None:
         def done(future: asyncio.Future[Any]) -> None:
             error = None if future.cancelled() else future.exception()
-            if error is None or isinstance(error, AriConflict):
-                # It rings, or has answered (Asterisk refuses to dial what is not `Down`): it was dialled before.
+            if error is None:
                 return
             link = isinstance(error, AriDisconnected)
-            if link:
+            if link or isinstance(error, AriConflict):
                 self._unsure[command.leg] = command
+            if isinstance(error, AriConflict):
+                # Asterisk refuses to dial what is not `Down`: it rings or has answered. If not, the next look finds
+                # it standing there.
+                return
             why = f"{type(error).__name__}: {error}"
             log.debug(fact(call=live.call.id, event="refused", command="dial", why=why))
             # A leg that is gone is no caller who is gone: the hunt goes on.

@@ -54,6 +54,10 @@ def outcomes(site: Site, number: str) -> list[str]:
     return [row["outcome"] for row in site.rows(query, number)]
 
 
+def wait_for_rows(site: Site, many: int) -> None:
+    site.until(lambda: len(outcomes(site, ONE)) >= many, "every row so far")
+
+
 def test_one_caller_two_hundred_times_a_minute(running: Site) -> None:
     running.mobiles({ALICE: BUSY, BOB: BUSY, CAROL: BUSY})
     before = figures(running)
@@ -63,9 +67,9 @@ def test_one_caller_two_hundred_times_a_minute(running: Site) -> None:
         for call in batch:
             call.close()
         # An Asterisk that has too much to do says nothing to an INVITE, and a raw caller asks only once.
-        running.until(lambda many=20 * turn: len(outcomes(running, ONE)) >= many, "every row so far")  # type: ignore[misc]
-    assert len(outcomes(running, ONE)) == CALLS
+        wait_for_rows(running, 20 * turn)
     told = outcomes(running, ONE)
+    assert len(told) == CALLS
     assert told.count("blocked") == CALLS - CAP
     assert len(running.carrier.calls()) <= 3 * CAP, "no phone rings for the others"
     after = figures(running)

@@ -84,8 +84,10 @@ def slowed(site: Site, folder: Path) -> Iterator[None]:
     slow.write_text(f'#!/bin/sh\nsleep 1\nexec {shlex.quote(path)} "$@"\n')
     slow.chmod(0o755)
     site.asterisk.cli(f"dialplan set global CALLROUTER_AGI {slow}")
-    yield
-    site.asterisk.cli(f"dialplan set global CALLROUTER_AGI {path}")
+    try:
+        yield
+    finally:
+        site.asterisk.cli(f"dialplan set global CALLROUTER_AGI {path}")
 
 
 def leg_of(site: Site, call_id: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -61,7 +62,7 @@ class Fate(StrEnum):
     """The link broke behind it."""
 
 
-class Lines:
+class Lines(ABC):
     """The channels are the truth; `flight` holds what was told of them and nobody has taken."""
 
     def __init__(self) -> None:
@@ -121,17 +122,17 @@ class Lines:
             self.recording = False
             self.tell(Recorded, seconds)
 
+    @abstractmethod
     def tell(self, kind: Callable[..., Event], *what: Any) -> None:
         """An event of the call is in flight, which happens when it arrives."""
-        raise NotImplementedError
 
+    @abstractmethod
     def enters(self, leg: str) -> None:
         """A leg that was created is in the router's application, and the word of it in flight."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dials(self, leg: str) -> None:
         """A leg is about to be dialled."""
-        raise NotImplementedError
 
     # --- What is asked of it ------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ class World(Router):
             return
         self.now += 1.0
         there = self._there()
-        self.recover()
+        self._recover(there)
         self._dial_what_stands(there)
         bridges = [bridge_id(CALL_ID)] if self.bridged else []
         lone, lone_bridges = recovery.orphans([*self.legs, CALLER], bridges, self._ours())
@@ -140,7 +140,7 @@ class World(Router):
         # From now on the router listens: whoever is not there any more has left just now.
         self.away = Away()
 
-    def recover(self) -> None:
+    def _recover(self, there: Alive) -> None:
         """The router has been started again: its rows say what there was, Asterisk says what there is."""
         row = self.row
         if row is None:
@@ -149,7 +149,7 @@ class World(Router):
             return
         if row[0].outcome is not None:
             return
-        channels = frozenset([*self.legs, *([CALLER] if self.caller else [])])
+        channels = frozenset(there.channels)
         found = recovery.recover(
             [row],
             channels=channels,
@@ -160,19 +160,19 @@ class World(Router):
         )
         for call in found.adopted:
             self.call = call
-            self.take(self._there().of(call))
+            self.take(there.of(call))
         for record, attempts in found.waiting:
-            self._take_up(record, attempts, channels)
+            self._take_up(record, attempts, there)
         for record, attempts in found.lost:
             self.write(Stage.ENDED, record, attempts)
 
-    def _take_up(self, record: CallRecord, attempts: Sequence[AttemptRecord], channels: frozenset[str]) -> None:
+    def _take_up(self, record: CallRecord, attempts: Sequence[AttemptRecord], there: Alive) -> None:
         call = Call(record.id, self.decision, CALLER, BEGAN, EPOCH, "cafe", "node")
         if attempts:
             self.call = recovery.taken_up(call, attempts)
-            self.begun(*take_up(self.call, self._there().of(self.call)))
+            self.begun(*take_up(self.call, there.of(self.call)))
         else:
-            self.begun(*begin(call, self.now, first_seq=recovery.next_seq(record.id, channels)))
+            self.begun(*begin(call, self.now, first_seq=recovery.next_seq(record.id, there.channels)))
 
     # --- The end ------------------------------------------------------------------------------------------
 

@@ -263,13 +263,22 @@ async def test_a_dial_that_fails_is_hung_up_and_the_next_person_rings(board: Swi
     assert board.writer.dialled[-1][0].result is Result.FAILED
 
 
-async def test_a_dial_of_a_leg_that_rings_already_leaves_it_ringing(board: Switchboard) -> None:
+@pytest.mark.parametrize(("state", "asked"), [("Ringing", 0), ("Down", 1)])
+async def test_a_dial_of_a_leg_that_rings_already_leaves_it_ringing(
+    board: Switchboard, state: str, asked: int
+) -> None:
+    """Should it not ring after all, the next look finds out."""
     board.arrives()
-    board.reaches(board.leg())
+    leg = board.leg()
+    board.reaches(leg)
     board.client.last("dial").future.set_exception(AriConflict("409 Channel is not in the 'Down' state", 409))
     await turn()
     assert "hang_up" not in board.client.verbs
     assert len(board.client.all("create")) == 1
+    board.now += 1
+    board.client.there = (caller_channel("1.1"), channel(leg, state))
+    await board.engine.reconcile()
+    assert len(board.client.all("variable")) == asked
 
 
 async def test_a_leg_of_no_call_at_all_is_hung_up(board: Switchboard) -> None:
