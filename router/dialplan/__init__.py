@@ -23,6 +23,7 @@ from router.model import Config, Overflow, Ring
 
 __all__ = [
     "ALIVE_VARIABLE",
+    "ARRIVING",
     "CONTEXT",
     "DEAD_MAN_MARGIN",
     "DIVERSIONS",
@@ -46,7 +47,9 @@ FIRST_WORDS: Final = "; Made by `callrouter asterisk conf`"
 CONTEXT: Final = "callrouter"
 HANDOVER: Final = ("callrouter-fallback", "s", 1)
 """Context, extension and priority to which the router continues a call that it wants the fallback to take."""
-ARRIVING: Final = frozenset((CONTEXT, "callrouter-arrival", "callrouter-headers"))
+ARRIVING: Final = frozenset(
+    (CONTEXT, "callrouter-arrival", "callrouter-asked", "callrouter-headers", "callrouter-lookup")
+)
 """Contexts of a caller who is on the way to the router."""
 LEAVING: Final = "callrouter-left"
 """Context of a caller who has hung up, and of whom the hang-up handler leaves word."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ MOMENTS = [n * 10 for n in range(201)]
 """Milliseconds from the INVITE to the CANCEL: 0 to 2,000 in steps of 10."""
 AT_ONCE = 21
 """Calls up together; each has a SIPp process of its own, with two ports."""
+MANY = 400
 RINGS_ON = 0.5
 """Seconds for which a phone may still ring when its caller has left."""
 ANSWERED_AT = 0.4
@@ -62,6 +64,15 @@ def test_who_leaves_is_abandoned_and_no_phone_rings_on(running: Site, fault: Fau
     fault.measured("left before a phone rang", none)
 
 
+def test_who_leaves_at_once_is_known(running: Site, fault: Fault) -> None:
+    """The CANCEL comes with the INVITE: some of these have left before Asterisk takes their call's first step."""
+    fleet = Fleet(running, mobiles={BOB: RingOut()})
+    wave = fleet.place(MANY, PATIENT, rate=150, cancel_after=0.0)
+    fleet.check()
+    assert wave.outcomes() == {"abandoned": MANY}
+    fault.measured("left at once", MANY)
+
+
 def test_who_leaves_as_the_phone_is_picked_up_has_one_outcome(running: Site, fault: Fault) -> None:
     """The CANCEL crosses the mobile's 200: it is one or the other, and all who took part saw the same."""
     fleet = Fleet(running, mobiles={BOB: Answer(ring=ANSWERED_AT)})
@@ -87,18 +98,41 @@ def test_who_leaves_as_the_phone_is_picked_up_has_one_outcome(running: Site, fau
     fault.measured(f"answered {answered} of", len(waves))
 
 
-@pytest.mark.parametrize("step", ["Stasis(", 'GotoIf($["${STASISSTATUS}" = "FAILED"]?callrouter-fallback,s,1)'])
-def test_who_leaves_a_step_before_anybody_has_the_call_is_abandoned(running: Site, fault: Fault, step: str) -> None:
+GONE = (" same => n,Set(GONE=${GONE}x)", ' same => n,ExecIf($["${GONE}" = "x"]?Hangup())')
+"""Hangs up where it stands, once: what has ended may still be asked by the hang-up handler."""
+
+
+def steps(dialplan: str) -> list[int]:
+    """The lines of the steps from a call's second one to the one that gives it to the router."""
+    lines = dialplan.splitlines()
+    into, arrival, asked = (lines.index(f"[callrouter{name}]") for name in ("", "-arrival", "-asked"))
+    nowhere = next(n for n in range(into, arrival) if lines[n].startswith("exten => s,1,"))
+    given = next(n for n in range(arrival, asked) if "Stasis(" in lines[n])
+    parts = (into, nowhere), (arrival, given + 1), (asked, lines.index("", asked))
+    return [n for begin, end in parts for n in range(begin, end) if lines[n].startswith(" same => n")]
+
+
+def left_before(running: Site, dialplan: str, line: int) -> dict[str, Any]:
+    """The row of a call that ends at the step before the one in this line. A header says which number it is for."""
+    lines = dialplan.splitlines()
+    running.asterisk.load_dialplan("\n".join((*lines[:line], *GONE, *lines[line:])))
+    return running.call("pilot", headers={"P-Called-Party-ID": f"<sip:{PATIENT}@carrier>"}).ended()
+
+
+def test_who_leaves_a_step_before_anybody_has_the_call_is_abandoned(running: Site, fault: Fault) -> None:
     """The router was not given it; or there is no router, and the fallback has not begun."""
-    included, line = running.stack.generated_dialplan(), f" same => n,{step}"
+    included = running.stack.generated_dialplan()
     dialplan = Path(included.split()[1]).read_text(encoding="utf-8")
-    assert dialplan.count(line) == 1
-    if not step.startswith("Stasis"):
-        running.stop_router()
-    running.asterisk.load_dialplan(dialplan.replace(line, f" same => n,Hangup()\n{line}"))
+    failed = next(
+        n for n, line in enumerate(dialplan.splitlines()) if '"${STASISSTATUS}" = "FAILED"]?callr' in line
+    )
+    places = steps(dialplan)
     try:
-        row = running.call(PATIENT).ended()
+        rows = [left_before(running, dialplan, line) for line in places]
+        running.stop_router()
+        rows.append(left_before(running, dialplan, failed))
     finally:
         running.asterisk.load_dialplan(included)
-    assert (row["outcome"], row["did"], row["campaign"]) == ("abandoned", PATIENT, "patient")
-    fault.measured("a step before anybody has the call", row["outcome"])
+    for line, row in zip((*places, failed), rows, strict=True):
+        assert (row["outcome"], row["did"], row["campaign"]) == ("abandoned", PATIENT, "patient"), line
+    fault.measured("left before each of so many steps", len(rows))

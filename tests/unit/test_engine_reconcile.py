@@ -10,6 +10,7 @@ import pytest
 
 from router.alive import Away
 from router.ari import wire
+from router.dialplan import ARRIVING
 from router.engine import SETTLING
 from router.errors import AriDisconnected, AriError, AriGone
 from router.ids import bridge_id
@@ -296,7 +297,7 @@ async def test_a_caller_whom_the_fallback_holds_is_let_go_without_an_outcome(boa
     assert board.client.last("hang_up").channel == leg
 
 
-@pytest.mark.parametrize("context", ["callrouter", "callrouter-arrival", "callrouter-headers"])
+@pytest.mark.parametrize("context", sorted(ARRIVING))
 async def test_who_came_while_asterisk_made_its_list_is_kept(board: Switchboard, context: str) -> None:
     board.client.hold_lists = True
     audit = asyncio.ensure_future(board.engine.reconcile(audit=True))
