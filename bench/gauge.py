@@ -18,11 +18,12 @@ EVERY = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`at`: seconds since the first. Memory in bytes: resident, and its share where pages are shared (Pss)."""
+    """`at`: seconds since the first. Memory in bytes: resident, and of it what is the process's own. How much of
+    its files is resident, or shared, may change with what other programs do."""
 
     at: float
     resident: int
-    proportional: int
+    own: int
     descriptors: int
 
 
@@ -52,7 +53,7 @@ class Gauge:
                 Reading(
                     time.monotonic() - began,
                     processes.memory(self._pid),
-                    proc.proportional_memory(self._pid),
+                    proc.own_memory(self._pid),
                     processes.descriptors(self._pid),
                 )
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,18 @@ MOBILES: Mapping[str, tuple[str, Behaviour]] = {
 """Each person's mobile, and what it does."""
 
 
+ODD = """
+    SELECT
+        calls.id, campaign, outcome, min(attempts.started_at) AS first, max(attempts.ended_at) AS last,
+        group_concat(result || coalesce(' ' || sip_status, ''), ', ') AS tries
+    FROM calls LEFT JOIN attempts ON call_id = calls.id
+    GROUP BY calls.id
+    HAVING NOT EXISTS (SELECT 1 FROM json_each(?) WHERE key = campaign AND value = outcome)
+    ORDER BY calls.id LIMIT 5
+"""
+"""Calls that did not end as those of their campaign do: an object with an outcome for each campaign."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """Calls of one kind: whom they ring, what the caller does, and how each of them must end."""
@@ -35,6 +48,11 @@ class Kind:
     attempts: int
     share: float
     how: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fewest(self) -> int:
+        """Attempts at the least: on a busy machine a caller may leave before anybody is rung."""
+        return 0 if self.outcome == "abandoned" else self.attempts
 
 
 KINDS = (
@@ -106,6 +124,7 @@ def complaints(stack: Stack, placed: Mapping[str, int]) -> list[str]:
             "GROUP BY campaign"
         )
     }
+    odd = stack.rows(ODD, (json.dumps({kind.name: kind.outcome for kind in kinds.values()}),))
     open_twice = stack.rows(
         "SELECT caller_id FROM callbacks WHERE state IN ('open', 'claimed') GROUP BY caller_id, campaign "
         "HAVING count(*) > 1"
@@ -116,7 +135,8 @@ def complaints(stack: Stack, placed: Mapping[str, int]) -> list[str]:
         *(
             f"{name}: {attempts.get(name, 0)} attempts with a result, {count * kinds[name].attempts} were dialled"
             for name, count in placed.items()
-            if attempts.get(name, 0) != count * kinds[name].attempts
+            if not kinds[name].fewest * count <= attempts.get(name, 0) <= kinds[name].attempts * count
         ),
+        *("the call {id} of {campaign} is {outcome}: {tries}, from {first} to {last}".format(**row) for row in odd),
         *(f"the caller {row['caller_id']} has several open callbacks" for row in open_twice),
     ]

@@ -17,11 +17,19 @@ def reaped_cpu_seconds(pid: int) -> float:
 
 
 def peak_memory(pid: int) -> int:
-    """The most that the process ever had resident, in bytes (VmHWM of proc_pid_status(5))."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    """The most that the process ever had resident, in bytes."""
+    return _status(pid, "VmHWM")
+
+
+def own_memory(pid: int) -> int:
+    """What the process has resident that comes from no file, in bytes."""
+    return _status(pid, "RssAnon")
+
+
+def _status(pid: int, name: str) -> int:
+    """A line of proc_pid_status(5), in bytes; 0 where there is none."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
 
 
 def children_memory(pid: int) -> int:

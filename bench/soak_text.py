@@ -36,8 +36,8 @@ class Soak:
 
     @property
     def growth(self) -> float:
-        """Bytes of resident memory a call, over the second half."""
-        return slope([(reading.at * self.rate, reading.resident) for reading in last_half(self.router)])
+        """Bytes of its own memory a call, over the second half."""
+        return slope([(reading.at * self.rate, reading.own) for reading in last_half(self.router)])
 
 
 def figures(soak: Soak) -> list[tuple[str, str]]:
@@ -59,7 +59,7 @@ def figures(soak: Soak) -> list[tuple[str, str]]:
         ),
         ("reports and listings meanwhile", f"{len(soak.asked)}, the slowest in {max(soak.asked, default=0):.1f} s"),
         ("router's memory at half-time and at the end", f"{_mb(half.resident)}, {_mb(last.resident)}"),
-        ("the same, shared pages in part (Pss)", f"{_mb(half.proportional)}, {_mb(last.proportional)}"),
+        ("of it its own, not of files", f"{_mb(half.own)}, {_mb(last.own)}"),
         ("its growth over the second half", f"{soak.growth:.0f} bytes a call"),
         ("router's descriptors over the second half", f"{min(later)} to {max(later)}"),
         ("Asterisk's descriptors, before and after", f"{asterisk[0]}, {asterisk[-1]}"),
