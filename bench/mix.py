@@ -138,5 +138,16 @@ def complaints(stack: Stack, placed: Mapping[str, int]) -> list[str]:
             if not kinds[name].fewest * count <= attempts.get(name, 0) <= kinds[name].attempts * count
         ),
         *("the call {id} of {campaign} is {outcome}: {tries}, from {first} to {last}".format(**row) for row in odd),
+        *(_refused(stack) if odd else ()),
         *(f"the caller {row['caller_id']} has several open callbacks" for row in open_twice),
     ]
+
+
+def _refused(stack: Stack) -> list[str]:
+    """What the phones that always answer saw of calls that they did not."""
+    return [
+        f"the phone of {who} saw {' '.join(dialog.sequence)} at {dialog.invited_at:.3f}"
+        for who in ("quick", "talker")
+        for dialog in stack.carrier.calls(MOBILES[who][0])
+        if dialog.final != 200
+    ][:5]
