@@ -19,8 +19,11 @@ from tests.integration.site import ALICE, BOB, CAROL, NOBODYS, Site, campaigns
 pytestmark = [pytest.mark.asterisk, pytest.mark.fault("F23", "clock")]
 
 HOUR = 3600.0
-NEAR = 0.5
-"""Seconds by which a duration may differ from what the phones saw."""
+NEAR = 3.0
+"""Seconds by which a duration may differ from what the phones saw: by as much a busy machine may pause. The mistake
+that is looked for makes it an hour."""
+RINGS = 2.0
+EARLY = 0.2
 SPRING, AUTUMN, LEAP = "+33184801021", "+33184801022", "+33184801023"
 
 # Paris: 02:00 becomes 03:00 on 28 March 2027 at 01:00 UTC, 03:00 becomes 02:00 on 31 October 2027 at 01:00 UTC.
@@ -94,6 +97,11 @@ def worst(wave: Wave) -> float:
     return max(differences)
 
 
+def rang_out(seconds: float) -> bool:
+    """Whether it was the ring timeout that ended it."""
+    return RINGS - EARLY < seconds < RINGS + NEAR
+
+
 def moment(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
@@ -112,7 +120,7 @@ def test_durations_are_right_though_the_clock_jumps(running: Site, stepped: Fals
     fleet.check()
     assert rung_out.ended()["outcome"] == "no_answer"
     carol = running.carrier.calls(CAROL)[0]
-    assert abs(carol.took("INVITE", "CANCEL") - 2.0) < NEAR, "the ring timeout is two real seconds"
+    assert rang_out(carol.took("INVITE", "CANCEL")), "the ring timeout is two real seconds"
     found = max(worst(fleet.ringing), worst(fleet.talking))
     assert found < NEAR
     for wave, offset in ((ahead, HOUR), (late, -HOUR)):
@@ -120,7 +128,7 @@ def test_durations_are_right_though_the_clock_jumps(running: Site, stepped: Fals
             dialog = wave.dialogs()[row["number"]]
             assert abs(moment(row["started_at"]) - dialog.invited_at - offset) < NEAR, "when it was, by the clock"
             assert row["outcome"] == "no_answer"
-            assert abs(row["ring_seconds"] - 2.0) < NEAR
+            assert rang_out(row["ring_seconds"])
     fault.measured("durations off by at most", found * 1000, "ms")
 
 
