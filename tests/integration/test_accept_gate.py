@@ -14,6 +14,7 @@ from sandbox.behaviours import BUSY, VOICEMAIL, Answer, Dtmf, RingOut
 from sandbox.sip_log import STAMP_SLACK
 from tests.integration.recordings import record
 from tests.integration.site import ALICE, BOB, CAROL, Call, Site, campaigns
+from tests.waiting import SOON
 
 pytestmark = pytest.mark.asterisk
 
@@ -200,7 +201,7 @@ def test_who_declines_is_not_rung_again_by_any_step_or_overflow(running: Site) -
     assert call.ended()["salesperson"] == "carol"
     assert call.results() == [("alice", "declined"), ("bob", "busy"), ("carol", "accepted")]
     (declined,) = running.carrier.calls(ALICE)
-    assert declined.at("BYE") - declined.at("ACK") < 0.3 + KEY_DOWN + 0.7, "let go with the key"
+    assert declined.at("BYE") - declined.at("ACK") < 0.3 + KEY_DOWN + SOON, "let go with the key"
 
 
 def test_everybody_who_declines_is_busy(running: Site) -> None:
@@ -231,7 +232,7 @@ def test_of_two_who_press_at_once_one_has_it_and_the_other_hears_that_it_is_take
     assert told.tone(CALLER) == 0
     assert told.last_at(TAKEN) - 0.1 < loser.at("BYE") < told.last_at(TAKEN) + 1.0
     (carol,) = running.carrier.calls(CAROL)
-    assert carol.at("CANCEL") - call.dialog.at(200) < 0.5
+    assert carol.at("CANCEL") - call.dialog.at(200) < SOON
 
 
 # --- Machines ---------------------------------------------------------------------------------------------
@@ -272,7 +273,7 @@ def test_a_mailbox_that_answers_at_once_does_not_stop_the_others_from_ringing(ru
     assert sorted(call.results()) == [("alice", "cancelled"), ("bob", "cancelled"), ("carol", "accepted")]
     (mailbox,), (bob,), (carol,) = (running.carrier.calls(mobile) for mobile in (ALICE, BOB, CAROL))
     assert mailbox.at(200) < carol.at(200) < bob.at("CANCEL")
-    assert abs(bob.at("CANCEL") - call.dialog.at(200)) < 0.5
+    assert abs(bob.at("CANCEL") - call.dialog.at(200)) < SOON
     assert running.carrier.heard(mailbox).tone(TAKEN) > 0.35
 
 
@@ -313,7 +314,7 @@ def test_the_mobile_hangs_up_during_the_whisper(running: Site) -> None:
     assert call.results() == [("alice", "not_accepted"), ("bob", "accepted")]
     (alice,), (bob,) = running.carrier.calls(ALICE), running.carrier.calls(BOB)
     assert alice.hung_up_by_us
-    assert bob.invited_at - alice.at("BYE") < 0.5, "the next rings at once"
+    assert bob.invited_at - alice.at("BYE") < SOON, "the next rings at once"
 
 
 def test_the_longest_wait_ends_during_the_whisper(running: Site) -> None:
@@ -325,7 +326,7 @@ def test_the_longest_wait_ends_during_the_whisper(running: Site) -> None:
     only_rang(call)
     (leg,) = running.carrier.calls(ALICE)
     assert leg.at("BYE") - call.dialog.at("INVITE") == pytest.approx(2.0, abs=0.6)
-    assert abs(leg.at("BYE") - call.dialog.ended_at) < 0.5
+    assert abs(leg.at("BYE") - call.dialog.ended_at) < SOON
 
 
 # --- No key is wanted -------------------------------------------------------------------------------------
@@ -336,7 +337,7 @@ def test_a_campaign_without_the_gate_connects_whoever_picks_up(running: Site) ->
     call = running.call(DID["no-key"], tone=CALLER, hang_up_after=0.6)
     assert call.ended()["outcome"] == "answered"
     (leg,) = running.carrier.calls(ALICE)
-    assert call.dialog.at(200) - leg.at(200) < 0.5
+    assert call.dialog.at(200) - leg.at(200) < SOON
     assert running.carrier.heard(leg).speech(CALLER) == 0, "no whisper"
     assert running.carrier.heard(leg).tone(CALLER) > 0.2
     assert call.placed.heard().tone(MOBILE) > 0.2

@@ -6,6 +6,7 @@ import pytest
 
 from sandbox.behaviours import BUSY, Answer, EarlyMedia, RingOut
 from tests.integration.site import ALICE, ALONE, BOB, CAROL, CLOSED, IN_TURN, NOBODYS, TOGETHER, Site
+from tests.waiting import SOON
 
 pytestmark = pytest.mark.asterisk
 
@@ -30,7 +31,7 @@ def test_a_call_is_answered_on_the_mobile_and_the_caller_hangs_up(running: Site)
     assert call.callbacks() == []
     (mobile,) = running.carrier.calls(ALICE)
     assert mobile.at("BYE") is not None
-    assert mobile.at("BYE") - call.dialog.at("BYE") < 1.0, "the other leg ends at once"
+    assert mobile.at("BYE") - call.dialog.at("BYE") < SOON, "the other leg ends at once"
 
 
 def test_the_caller_hears_ringing_at_once_and_is_answered_only_with_the_mobile(running: Site) -> None:
@@ -38,11 +39,11 @@ def test_the_caller_hears_ringing_at_once_and_is_answered_only_with_the_mobile(r
     call = running.call(ALONE, hang_up_after=0.2)
     call.ended()
     (mobile,) = running.carrier.calls(ALICE)
-    assert call.dialog.took("INVITE", 180) < 0.5
+    assert call.dialog.took("INVITE", 180) < SOON
     assert call.dialog.at(180) < mobile.invited_at + 0.1
     assert call.dialog.codes[:2] == (100, 180)
     # (SIPp notes what it sends a moment after it has sent it.)
-    assert -0.02 < call.dialog.at(200) - mobile.at(200) < 0.5, "no 200 before a mobile's, and then at once"
+    assert -0.02 < call.dialog.at(200) - mobile.at(200) < SOON, "no 200 before a mobile's, and then at once"
 
 
 def test_the_salesperson_hangs_up_and_the_caller_is_released_at_once(running: Site) -> None:
@@ -52,7 +53,7 @@ def test_the_salesperson_hangs_up_and_the_caller_is_released_at_once(running: Si
     assert (row["outcome"], row["hangup_by"]) == ("answered", "salesperson")
     (mobile,) = running.carrier.calls(ALICE)
     assert call.dialog.hung_up_by_us is False
-    assert call.dialog.at("BYE") - mobile.at("BYE") < 1.0
+    assert call.dialog.at("BYE") - mobile.at("BYE") < SOON
 
 
 def test_the_mobile_sees_the_campaigns_number(running: Site) -> None:
@@ -88,7 +89,7 @@ def test_everybody_rings_and_the_first_to_answer_wins(running: Site) -> None:
     assert sorted(call.results()) == [("alice", "cancelled"), ("bob", "accepted"), ("carol", "cancelled")]
     for loser in (ALICE, CAROL):
         (mobile,) = running.carrier.calls(loser)
-        assert mobile.at("CANCEL") - call.dialog.at(200) < 0.5, "the others stop ringing at once"
+        assert mobile.at("CANCEL") - call.dialog.at(200) < SOON, "the others stop ringing at once"
 
 
 def test_two_answer_in_the_same_moment_and_one_is_connected(running: Site) -> None:

@@ -14,6 +14,7 @@ from sandbox import processes
 from sandbox.asterisk import CHECKOUT
 from sandbox.behaviours import Answer, RingOut
 from tests.integration.site import ALICE, ALONE, BOB, IN_TURN, Site, campaigns
+from tests.waiting import SOON
 
 pytestmark = pytest.mark.asterisk
 
@@ -51,7 +52,7 @@ def test_a_router_that_is_killed_takes_its_talk_over(running: Site) -> None:
     assert row["talk_seconds"] == pytest.approx(6.0, abs=0.8)
     assert call.results() == [("alice", "accepted")]
     (mobile,) = running.carrier.calls(ALICE)
-    assert mobile.at("BYE") - call.dialog.at("BYE") < 1.0
+    assert mobile.at("BYE") - call.dialog.at("BYE") < SOON
 
 
 def test_a_talk_that_ended_while_the_router_was_away_is_as_long_as_it_was(running: Site) -> None:

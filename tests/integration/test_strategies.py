@@ -12,6 +12,7 @@ import pytest
 from sandbox.behaviours import BUSY, Answer, RingOut
 from sandbox.sip_log import STAMP_SLACK
 from tests.integration.site import ALICE, BOB, CAROL, Call, Site, campaigns
+from tests.waiting import SOON
 
 pytestmark = pytest.mark.asterisk
 
@@ -96,7 +97,7 @@ def test_everybody_at_once(running: Site) -> None:
     assert call.ended()["outcome"] == "abandoned"
     invited = [leg.invited_at for leg in running.carrier.calls()]
     assert len(invited) == 3
-    assert max(invited) - min(invited) < 0.3
+    assert max(invited) - min(invited) < 0.8 * RING
 
 
 def test_in_turn_and_on_where_it_was_when_the_router_starts_again(running: Site) -> None:
@@ -150,7 +151,7 @@ def test_steps_add_people_and_send_them_away(running: Site) -> None:
     (alice,), (bob,), (carol,) = (running.carrier.calls(mobile) for mobile in (ALICE, BOB, CAROL))
     assert bob.invited_at - alice.invited_at == pytest.approx(RING, abs=0.4)
     assert alice.took("INVITE", "CANCEL") == pytest.approx(2 * RING, abs=0.5), "she rings on beside Bob"
-    assert abs(alice.at("CANCEL") - bob.at("CANCEL")) < 0.2
+    assert abs(alice.at("CANCEL") - bob.at("CANCEL")) < 0.8 * RING
     assert carol.invited_at > alice.at("CANCEL") - STAMP_SLACK
     assert carol.took("INVITE", "CANCEL") == pytest.approx(RING, abs=0.4)
 
@@ -184,8 +185,8 @@ def test_who_talks_is_not_rung_and_stops_ringing_for_others(running: Site) -> No
     _, stopped = running.carrier.calls(person)
     (bob,) = running.carrier.calls(BOB)
     assert first.dialog.live, "the first talks"
-    assert abs(stopped.at("CANCEL") - first.dialog.at(200)) < 0.5
-    assert abs(bob.invited_at - first.dialog.at(200)) < 0.5
+    assert abs(stopped.at("CANCEL") - first.dialog.at(200)) < SOON
+    assert abs(bob.invited_at - first.dialog.at(200)) < SOON
     third = running.call(DID["engaged"], hang_up_after=0.1)
     third.ended()
     assert third.results() == [("p14", "busy"), ("bob", "accepted")]
