@@ -88,6 +88,17 @@ def test_every_context_that_is_jumped_to_is_there() -> None:
     assert wanted <= there
 
 
+def test_the_contexts_on_the_way_to_the_router_are_those_of_who_arrives() -> None:
+    text = generate(make_config(trunks=[make_trunk(did_from=("exten", "diversion"))]), STATIC, PLACES, AT)
+    found, ahead = set(), {dialplan.CONTEXT}
+    while ahead:
+        name = ahead.pop()
+        found.add(name)
+        before_the_router = "\n".join(context(text, name)).split("Stasis(")[0]
+        ahead |= set(re.findall(r"\b(?:Goto|Gosub)\((callrouter-[a-z-]+),", before_the_router)) - found
+    assert found == dialplan.ARRIVING
+
+
 # --- Numbers ------------------------------------------------------------------------------------------------
 
 
